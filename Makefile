@@ -1,0 +1,81 @@
+# 'make help' lists what can be done here. Everything runs in .venv, which the first target to need it makes.
+
+VENV := .venv
+READY := $(VENV)/installed
+PORT ?= 8080
+
+# The first of these that is a Python 3.11 which can make environments; 'make setup PYTHON=…' names another.
+PYTHON ?= $(firstword $(foreach each,python3.11 python3 python,\
+	$(shell $(each) -c 'import ensurepip, sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && echo $(each))))
+
+include quiet.env
+export $(shell sed -n 's/=.*//p' quiet.env)
+export PYTHONPATH := $(CURDIR)/plugins:$(CURDIR)
+export UV_HTTP_TIMEOUT ?= 180
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up down airflow test lint format lock bench clean
+
+help: ## what can be done here
+	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1	\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
+
+setup: $(READY) ## install everything into .venv
+
+demo: $(READY) ## run eight nights on a real year of a grocer's sales, and print what came of them
+	python -m demo.nights
+
+up: $(READY) ## serve Airflow on the demo's data (PORT=8080)
+	@python -m demo.up --port $(PORT) start
+
+down: $(READY) ## stop what 'make up' started
+	@python -m demo.up --port $(PORT) stop
+
+airflow: $(READY) ## run an Airflow command there: make airflow DO="dags list"
+	@python -m demo.up --port $(PORT) airflow $(DO)
+
+test: lint ## check everything and run all tests
+	pytest
+
+lint: $(READY) ## check style and types
+	ruff check
+	ruff format --check
+	mypy
+	sqlfmt --check --quiet dbt_project
+	sqlfluff lint --nocolor --disable-progress-bar dbt_project/models dbt_project/tests
+	yamllint --strict .
+	check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
+
+format: $(READY) ## lay out Python and SQL
+	ruff check --fix
+	ruff format
+	sqlfmt dbt_project
+
+lock: $(READY) ## pin what pyproject.toml asks for, with hashes, in requirements.lock
+	@$(PIP_SETTINGS) uv pip compile pyproject.toml --all-extras --universal --generate-hashes --no-emit-index-url \
+		--quiet -o requirements.lock
+
+bench: $(READY) ## run a benchmark: make bench NAME=…
+	@test -f "bench/$(NAME).py" || { echo "make bench NAME=… with one of: $(basename $(notdir $(wildcard bench/[a-z]*.py)))"; exit 1; }
+	python -m bench.$(NAME)
+
+clean: ## delete .venv and everything that was built
+	@test ! -d build/airflow || python -m demo.up stop
+	@test ! -d build/demo/postgres || python -m demo.postgres remove --home build/demo/postgres
+	rm -rf $(VENV) build
+
+# uv doesn't read pip's configuration: the package index and the certificate that pip uses are handed on.
+# ('pip config get' looks into one of pip's files only, 'list' into all of them.)
+pip_file = $(shell $(VENV)/bin/pip config list 2>/dev/null | sort -r | sed -nE "s/^(install|global)\.$(1)='(.*)'$$/\2/p")
+pip_setting = $(or $(PIP_$(1)),$(firstword $(call pip_file,$(2))))
+PIP_SETTINGS = $(if $(UV_DEFAULT_INDEX),,$(addprefix UV_DEFAULT_INDEX=,$(call pip_setting,INDEX_URL,index-url))) \
+	$(if $(SSL_CERT_FILE),,$(addprefix SSL_CERT_FILE=,$(call pip_setting,CERT,cert)))
+
+$(READY): requirements.lock
+	@test -n "$(PYTHON)" || { echo "no Python 3.11 with 'ensurepip' found; name one: make setup PYTHON=…"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	@echo "installing what requirements.lock names …"
+	@{ $(VENV)/bin/pip install --quiet $$(grep -o '^uv==[0-9.]*' requirements.lock) && \
+		$(PIP_SETTINGS) $(VENV)/bin/uv pip sync --python $(VENV)/bin/python --compile-bytecode requirements.lock; } || \
+		{ echo "uv can't; pip takes longer …"; $(VENV)/bin/pip install --no-deps --require-hashes -r requirements.lock; }
+	@touch $@
