@@ -1,0 +1,22 @@
+"""The rooms of Lifecycle, and what may import what.
+
+::
+
+    errors  ←  settings, web, warehouse  ←  sources, destinations  ←  rooms  ←  dags, plugin
+
+- ``errors``        what can go wrong, and what to do about it
+- ``settings``      the marketer's file and the environment, as one frozen value
+- ``web``           the only HTTP code
+- ``warehouse``     the only database code, and the schemas that are not dbt's
+- ``sources``       one file per shop or e-mail provider to read
+- ``destinations``  one file per e-mail provider to write
+- ``extract``       rooms, in the order of a night; they meet in the warehouse and never import each other:
+- ``transform``
+- ``quality``
+- ``plan``
+- ``deliver``
+- ``reconcile``
+- ``publish``
+
+Nothing here imports Airflow: a DAG resolves its connections and hands them in.
+"""

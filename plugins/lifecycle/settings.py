@@ -1,0 +1,366 @@
+"""The only reader of the marketer's file, of connections and of the environment: one frozen ``Settings``.
+
+The file is ``dbt_project/vars.yml``, or the one that ``LIFECYCLE_CONFIG`` names. It is checked as a whole:
+an unknown key, a wrong type or a value out of range is an error, and the message lists every problem with
+what would be right.
+"""
+
+import os
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import quote, urlencode, urlsplit
+from zoneinfo import ZoneInfo
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from lifecycle.errors import SettingsInvalid
+
+PROJECT = Path(__file__).resolve().parents[2]
+DBT_PROJECT = PROJECT / "dbt_project"
+EXPECTATIONS = PROJECT / "expectations"
+
+#: The provider's source in ``raw``, beside the shops' names.
+ESP = "esp"
+
+Stage = Literal["prospect", "new", "active", "at_risk", "lapsed", "lost"]
+FieldType = Literal["Text", "Number", "Date"]
+
+#: The columns of ``marts.customers`` that an audience may push as a custom field, with their type there.
+CUSTOMER_COLUMNS: dict[str, FieldType] = {
+    "stage": "Text",
+    "stage_since": "Date",
+    "previous_stage": "Text",
+    "next_stage": "Text",
+    "next_transition_on": "Date",
+    "first_seen_on": "Date",
+    "first_order_on": "Date",
+    "last_order_on": "Date",
+    "orders": "Number",
+    "purchase_days": "Number",
+    "revenue": "Number",
+    "average_order_value": "Number",
+    "recency_days": "Number",
+    "r_score": "Number",
+    "f_score": "Number",
+    "m_score": "Number",
+    "vip": "Text",
+    "engagement": "Text",
+    "last_product": "Text",
+    "last_category": "Text",
+}
+#: What every contact carries, whatever its audiences.
+STANDARD_COLUMNS = ("stage", "stage_since", "previous_stage", "orders", "revenue", "last_order_on")
+FIELD_PREFIX = "lifecycle_"
+
+
+def _known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        message = f"{name!r} is no time zone; give an IANA name such as Europe/Zurich"
+        raise ValueError(message) from None
+    return name
+
+
+def _five_fields(cron: str) -> str:
+    from croniter import croniter
+
+    if not croniter.is_valid(cron):
+        message = f"{cron!r} is no cron expression; give five fields such as '30 3 * * *'"
+        raise ValueError(message)
+    return cron
+
+
+def _customer_column(name: str) -> str:
+    if name not in CUSTOMER_COLUMNS:
+        message = f"{name!r} is no column to push; valid values: {', '.join(CUSTOMER_COLUMNS)}"
+        raise ValueError(message)
+    return name
+
+
+TimeZone = Annotated[str, AfterValidator(_known_zone)]
+Cron = Annotated[str, AfterValidator(_five_fields)]
+CustomerColumn = Annotated[str, AfterValidator(_customer_column)]
+Currency = Annotated[str, Field(pattern="^[A-Z]{3}$")]
+StageNames = Annotated[list[Stage], Field(min_length=1)]
+CustomerColumns = list[CustomerColumn]  # named here: inside ``Audience`` the built-in is hidden by a field
+#: Single underscores only: dlt would join several in the name of a schema.
+Name = Annotated[str, Field(pattern="^[a-z][a-z0-9]*(_[a-z0-9]+)*$", max_length=40)]
+Days = Annotated[int, Field(ge=1, le=36500)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Shop(_Section):
+    """A shop to read; its name is its source in ``raw`` and its ``shop`` in the marts."""
+
+    kind: Literal["woocommerce"]
+    connection: str
+    timezone: TimeZone
+    currency: Currency
+    paid_statuses: list[str] = Field(default=["processing", "completed"], min_length=1)
+    zero_value_orders_count: bool = False
+    consent_field: str | None = None
+    overlap_days: Annotated[int, Field(ge=0, le=365)] = 7
+
+
+class Esp(_Section):
+    """The e-mail service provider, to read and to write."""
+
+    kind: Literal["sendgrid"]
+    connection: str
+    opt_in_lists: list[str] = []
+    message_activity: bool = True
+    activity_days: Days = 30
+
+
+class NewStage(_Section):
+    """How long one purchase alone keeps a person new; ``null``: until the person is overdue."""
+
+    max_days: Days | None = None
+
+
+class AfterDays(_Section):
+    """From the business day ``after_days`` after the last purchase day on."""
+
+    after_days: Days
+
+
+class Stages(_Section):
+    """The thresholds of a rule set."""
+
+    ruleset: Name = "default"
+    new: NewStage = NewStage()
+    at_risk: AfterDays
+    lapsed: AfterDays
+    lost: AfterDays
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        days = (self.at_risk.after_days, self.lapsed.after_days, self.lost.after_days)
+        if list(days) != sorted(set(days)):
+            message = f"at_risk, lapsed and lost must come one after the other; after_days are {days}"
+            raise ValueError(message)
+        return self
+
+
+class Vip(_Section):
+    """The share of buyers with the highest value or frequency; ties are kept together."""
+
+    share: Annotated[float, Field(gt=0, lt=1)] = 0.05
+    by: Literal["revenue", "orders"] = "revenue"
+
+
+class Engagement(_Section):
+    """A person who opened or clicked within so many days is engaged."""
+
+    engaged_days: Days = 90
+
+
+class Consent(_Section):
+    """Whether a buyer may be contacted without an opt-in, under the existing-customer rule."""
+
+    existing_customers: bool = False
+
+
+class Audience(_Section):
+    """Who is on one list of the provider."""
+
+    list: Annotated[str, Field(min_length=1, max_length=100)]
+    description: str = ""
+    stages: StageNames
+    where: str | None = None
+    entered_within_days: Days | None = None
+    priority: Annotated[int, Field(ge=0, le=1000)] = 50
+    holdout_share: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    fields: CustomerColumns = []
+
+
+class Guards(_Section):
+    """Limits that stop a plan before the first call; a share counts from a list of ``from_members`` on."""
+
+    from_members: Annotated[int, Field(ge=1)] = 1000
+    max_removed_share: Annotated[float, Field(gt=0, le=1)] = 0.5
+    max_created: Annotated[int, Field(ge=0)] | None = None
+    stop_if_emptied_from: Annotated[int, Field(ge=1)] = 100
+
+
+class Settings(_Section):
+    """Everything that a marketer decides, checked."""
+
+    timezone: TimeZone
+    schedule: Cron = "30 3 * * *"
+    currency: Currency
+    shops: dict[Name, Shop] = Field(min_length=1)
+    esp: Esp
+    stages: Stages
+    vip: Vip = Vip()
+    engagement: Engagement = Engagement()
+    consent: Consent = Consent()
+    audiences: dict[Name, Audience] = Field(min_length=1)
+    guards: Guards = Guards()
+
+    @model_validator(mode="after")
+    def _each_list_once(self) -> Self:
+        lists = [audience.list for audience in self.audiences.values()]
+        taken = sorted({name for name in lists if lists.count(name) > 1} | {*lists} & {*self.esp.opt_in_lists})
+        if taken:
+            message = f"each audience needs a list of its own, no opt-in list; used more than once: {taken}"
+            raise ValueError(message)
+        return self
+
+    @model_validator(mode="after")
+    def _each_source_once(self) -> Self:
+        if ESP in self.shops:
+            message = f"a shop can't be named {ESP!r}, which is the e-mail service provider; give it another name"
+            raise ValueError(message)
+        return self
+
+    def custom_fields(self) -> dict[str, FieldType]:
+        """Name → type of every custom field that the provider has to know."""
+        own = [column for audience in self.audiences.values() for column in audience.fields]
+        return {FIELD_PREFIX + column: CUSTOMER_COLUMNS[column] for column in dict.fromkeys((*STANDARD_COLUMNS, *own))}
+
+    def sources(self) -> dict[str, Shop | Esp]:
+        """Name → what to read, in ``raw``'s own names: the shops', and ``esp``."""
+        return {**self.shops, ESP: self.esp}
+
+
+class _UniqueKeys(yaml.SafeLoader):
+    """YAML in which a key given twice is an error; the plain loader would drop the first."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:  # noqa: FBT001, FBT002
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        twice = sorted({str(key) for key in keys if keys.count(key) > 1})
+        if twice:
+            message = f"line {node.start_mark.line + 1}: given twice: {', '.join(twice)}"
+            raise SettingsInvalid(message)
+        return super().construct_mapping(node, deep=deep)
+
+
+def config_path() -> Path:
+    """The marketer's file: the one that ``LIFECYCLE_CONFIG`` names, or the project's own."""
+    return Path(os.environ.get("LIFECYCLE_CONFIG") or DBT_PROJECT / "vars.yml")
+
+
+def load(path: Path | None = None) -> Settings:
+    """Read and check the marketer's file.
+
+    Raises ``SettingsInvalid`` with every problem of the file, one a line.
+    """
+    path = path or config_path()
+    try:
+        document = yaml.load(path.read_text(encoding="utf-8"), _UniqueKeys)  # noqa: S506 - a SafeLoader
+    except OSError as error:
+        message = f"{path}: cannot be read ({error.strerror}); LIFECYCLE_CONFIG must name a file"
+        raise SettingsInvalid(message) from None
+    except yaml.YAMLError as error:
+        message = f"{path}: no valid YAML: {error}"
+        raise SettingsInvalid(message) from None
+    except UnicodeDecodeError:
+        message = f"{path}: is not encoded as UTF-8; save it so"
+        raise SettingsInvalid(message) from None
+    except ValueError as error:  # a date such as 2017-13-45
+        message = f"{path}: no valid YAML: {error}"
+        raise SettingsInvalid(message) from None
+    except SettingsInvalid as error:
+        message = f"{path}: {error}"
+        raise SettingsInvalid(message) from None
+    try:
+        settings = document["vars"]["lifecycle"]
+    except (KeyError, TypeError):
+        message = f"{path}: must hold 'vars:' with 'lifecycle:' inside"
+        raise SettingsInvalid(message) from None
+    return parse(settings, str(path))
+
+
+def parse(settings: object, origin: str = "settings") -> Settings:
+    """Check a document that was read already; ``origin`` names it in the message."""
+    try:
+        return Settings.model_validate(settings)
+    except ValidationError as error:
+        problems = [f"  {_place(problem['loc'])}: {_explain(problem)}" for problem in error.errors()]
+        message = "\n".join([f"{origin}: {len(problems)} problem(s)", *problems])
+        raise SettingsInvalid(message) from None
+
+
+def _place(location: tuple[int | str, ...]) -> str:
+    return ".".join(str(part) for part in location if part != "[key]") or "lifecycle"
+
+
+def _explain(problem: Mapping[str, Any]) -> str:
+    """One problem in words, with what would be valid."""
+    if problem["type"] == "extra_forbidden":
+        return f"unknown key; valid keys: {', '.join(_section(problem['loc'][:-1]).model_fields)}"
+    message: str = problem["msg"].removeprefix("Value error, ")
+    given = problem["input"]
+    return (
+        message if isinstance(given, dict | list) or problem["type"] == "value_error" else f"{message}, not {given!r}"
+    )
+
+
+def _section(location: tuple[int | str, ...]) -> type[_Section]:
+    """The section of the file that a location lies in."""
+    here: Any = Settings
+    for part in location:
+        if isinstance(here, type) and issubclass(here, _Section):
+            here = here.model_fields[str(part)].annotation
+        else:
+            here = here.__args__[1]
+    return here  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """Where a shop, a provider or the warehouse is, and how to sign in; never printed."""
+
+    name: str
+    kind: str = ""
+    host: str = ""
+    port: int | None = None
+    login: str = field(default="", repr=False)
+    password: str = field(default="", repr=False)
+    schema: str = ""
+    extra: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    def base_url(self, default: str = "") -> str:
+        """The HTTP address, without a slash at its end; ``default`` where the connection names no host."""
+        if not self.host:
+            if not default:
+                message = f"connection {self.name}: give the host, such as https://shop.example"
+                raise SettingsInvalid(message)
+            return default
+        if "://" in self.host:
+            address = self.host
+        else:
+            stated = next((word for word in (self.schema, self.kind) if word in {"http", "https"}), None)
+            local = self.host in {"localhost", "127.0.0.1", "::1"}
+            address = f"{stated or ('http' if local else 'https')}://{self.host}"
+        if self.port and urlsplit(address).port is None:
+            parts = urlsplit(address)
+            address = parts._replace(netloc=f"{parts.netloc}:{self.port}").geturl()
+        return address.rstrip("/")
+
+    def database_url(self) -> str:
+        """The PostgreSQL URL; raises ``SettingsInvalid`` if host, login, password or database is missing."""
+        parts = {
+            "host": self.host,
+            "login": self.login,
+            "password": self.password,
+            "database (schema)": self.schema,
+        }
+        missing = [name for name, value in parts.items() if not value]
+        if missing:
+            message = (
+                f"connection {self.name}: missing {', '.join(missing)}; give postgresql://login:password@host/database"
+            )
+            raise SettingsInvalid(message)
+        options = {key: value for key, value in self.extra.items() if key.startswith("ssl") and isinstance(value, str)}
+        query = f"?{urlencode(options)}" if options else ""
+        who = f"{quote(self.login, safe='')}:{quote(self.password, safe='')}"
+        return f"postgresql://{who}@{self.host}:{self.port or 5432}/{quote(self.schema, safe='')}{query}"

@@ -1,0 +1,133 @@
+-- The schemas that are not dbt's. Every statement can be repeated.
+create schema if not exists raw;
+create schema if not exists delivery;
+create schema if not exists quality;
+
+-- One complete read of one stream; written in the transaction that lands its documents.
+create table if not exists raw.pull (
+    source text not null,
+    stream text not null,
+    run_date date not null,
+    started_at timestamptz not null,
+    finished_at timestamptz not null,
+    pages integer not null,
+    documents bigint not null,
+    changed bigint not null,
+    cursor_at timestamptz,
+    primary key (source, stream, run_date)
+);
+
+create table if not exists quality.result (
+    run_date date not null,
+    gate text not null,
+    suite text not null,
+    expectation text not null,
+    column_name text,
+    severity text not null check (severity in ('critical', 'warning', 'info')),
+    success boolean not null,
+    observed text,
+    threshold text,
+    checked_at timestamptz not null default now()
+);
+create index if not exists result_run_date on quality.result (run_date, gate);
+
+-- One plan for one date and destination. A run that is repeated plans anew: history is kept.
+create table if not exists delivery.run (
+    run_id bigint generated always as identity primary key,
+    run_date date not null,
+    destination text not null,
+    planned_at timestamptz not null default now(),
+    delivered_at timestamptz,
+    stopped_by text,
+    summary jsonb
+);
+
+-- The figures of each audience in a plan.
+create table if not exists delivery.audience (
+    run_id bigint not null references delivery.run,
+    audience text not null,
+    list_name text not null,
+    members bigint not null,
+    held_out bigint not null,
+    added bigint not null,
+    removed bigint not null,
+    primary key (run_id, audience)
+);
+
+-- What one person's contact needs: fields to write, lists to join and to leave. People without a change have no row.
+create table if not exists delivery.plan (
+    run_id bigint not null references delivery.run,
+    person_id uuid not null,
+    email text not null,
+    change text not null check (change in ('create', 'update', 'leave')),
+    payload jsonb not null,
+    desired jsonb not null,
+    add_lists text[] not null,
+    remove_lists text[] not null,
+    primary key (run_id, person_id)
+);
+
+-- What the provider has confirmed, never what we hoped; lists that others put a person on are not ours and not here.
+create table if not exists delivery.ledger (
+    destination text not null,
+    person_id uuid not null,
+    email text not null,
+    fields jsonb not null,
+    lists text[] not null,
+    confirmed_at timestamptz not null,
+    run_id bigint not null references delivery.run,
+    primary key (destination, person_id)
+);
+
+-- One request whose outcome the provider tells later. Its id is stored before it is asked about.
+create table if not exists delivery.job (
+    job_id bigint generated always as identity primary key,
+    run_id bigint not null references delivery.run,
+    destination text not null,
+    kind text not null check (kind in ('upsert', 'remove')),
+    list_name text,
+    provider_job text,
+    status text not null check (status in ('submitted', 'completed', 'failed')),
+    submitted_at timestamptz not null default now(),
+    finished_at timestamptz,
+    confirmed bigint,
+    rejected bigint
+);
+create index if not exists job_open on delivery.job (destination) where status = 'submitted';
+
+create table if not exists delivery.job_row (
+    job_id bigint not null references delivery.job,
+    run_id bigint not null,
+    person_id uuid not null,
+    primary key (job_id, person_id)
+);
+create index if not exists job_row_person on delivery.job_row (run_id, person_id);
+
+-- Rows that the provider refused, with its message; tried again when what we would send has changed.
+create table if not exists delivery.reject (
+    destination text not null,
+    person_id uuid not null,
+    email text not null,
+    payload jsonb not null,
+    add_lists text[] not null,
+    message text not null,
+    run_id bigint not null references delivery.run,
+    rejected_at timestamptz not null default now()
+);
+create index if not exists reject_person on delivery.reject (destination, person_id, rejected_at);
+
+-- What the provider's lists held when they were read back.
+create table if not exists delivery.reconciliation (
+    run_id bigint not null references delivery.run,
+    list_name text not null,
+    expected bigint not null,
+    found bigint not null,
+    missing bigint not null,
+    extra bigint not null,
+    read_at timestamptz not null default now(),
+    primary key (run_id, list_name)
+);
+
+comment on column delivery.plan.email is 'pii';
+comment on column delivery.ledger.email is 'pii';
+comment on column delivery.reject.email is 'pii';

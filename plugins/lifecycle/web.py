@@ -1,0 +1,127 @@
+"""The only HTTP code: time-outs, retries, rate limits, and errors that say what to do and tell no secret.
+
+``attempt`` runs one call of any client under the policy; ``Session`` is a ``requests`` session that does so
+by itself. A message names the method and the path, never a query string, a header or a body.
+"""
+
+import json
+import logging
+import re
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import orjson
+import requests
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception_type,
+    stop_after_attempt,
+    wait_exponential_jitter,
+)
+
+from lifecycle.errors import AccessDenied, AnswerUnreadable, LifecycleError, RateLimited, RetryLater
+
+TIMEOUT = (10.0, 60.0)
+ATTEMPTS = 6
+LONGEST_WAIT = 120.0
+#: A reset header above this is a moment in time, below it a number of seconds.
+EPOCH_FROM = 1_000_000_000
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+_backoff = wait_exponential_jitter(multiplier=0.5, max=20, jitter=0.5)
+
+# At DEBUG it logs query strings.
+logging.getLogger("urllib3").setLevel(logging.INFO)
+
+
+def _pause(state: RetryCallState) -> float:
+    """As long as the other side asks for, else longer each time."""
+    error = state.outcome.exception() if state.outcome else None
+    return error.seconds if isinstance(error, RateLimited) else _backoff(state)
+
+
+def _tell(state: RetryCallState) -> None:
+    error = state.outcome.exception() if state.outcome else None
+    log.warning("attempt %d failed: %s", state.attempt_number, error)
+
+
+def attempt(call: Callable[[], T]) -> T:
+    """Run ``call`` until it raises no ``RetryLater``, at most ``ATTEMPTS`` times; raises the last error."""
+    return Retrying(
+        retry=retry_if_exception_type(RetryLater),
+        stop=stop_after_attempt(ATTEMPTS),
+        wait=_pause,
+        before_sleep=_tell,
+        reraise=True,
+    )(call)
+
+
+def seconds_to_wait(headers: Mapping[str, str], now: float | None = None) -> float:
+    """The pause that a 429 asks for: ``Retry-After`` or ``X-RateLimit-Reset`` (seconds left or an epoch)."""
+    known = {name.lower(): value.strip() for name, value in headers.items()}
+    stated = known.get("retry-after", ""), known.get("x-ratelimit-reset", "")
+    number = next((float(value) for value in stated if re.fullmatch(r"\d+(\.\d+)?", value)), 1.0)
+    left = number - (time.time() if now is None else now) if number >= EPOCH_FROM else number
+    return min(max(left, 0.1), LONGEST_WAIT)
+
+
+def problem(what: str, status: int, headers: Mapping[str, str]) -> LifecycleError | None:
+    """The error that a status stands for, or ``None`` for success; 400 and the like are the caller's."""
+    if status in {401, 403}:
+        why = "the credential is refused" if status == 401 else "the credential lacks the right"  # noqa: PLR2004
+        return AccessDenied(f"{what}: {status}, {why}")
+    if status == 429:  # noqa: PLR2004
+        return RateLimited(f"{what}: 429, too many requests", seconds_to_wait(headers))
+    if status == 408 or status >= 500:  # noqa: PLR2004
+        return RetryLater(f"{what}: {status}, the other side has a problem")
+    return None
+
+
+class Session(requests.Session):
+    """A ``requests`` session with time-outs, retries and our errors; any answer but 2xx is raised."""
+
+    def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
+        """Send one request under the retry policy.
+
+        Raises ``RetryLater`` when the tries are used up, ``AccessDenied`` for 401 and 403, and
+        ``AnswerUnreadable`` for any other answer that is not 2xx.
+        """
+        options["timeout"] = options.get("timeout") or TIMEOUT
+        return attempt(lambda: self._send_once(request, options))
+
+    def _send_once(self, request: requests.PreparedRequest, options: dict[str, Any]) -> requests.Response:
+        what = f"{request.method} {urlsplit(request.url or '').path}"
+        try:
+            response = super().send(request, **options)
+        except requests.RequestException as error:
+            message = f"{what}: no whole answer ({type(error).__name__})"
+            raise RetryLater(message) from None
+        failure = problem(what, response.status_code, response.headers)
+        if failure is None and not response.is_redirect and response.status_code // 100 != 2:  # noqa: PLR2004
+            failure = AnswerUnreadable(f"{what}: unexpected status {response.status_code}")
+        if failure:
+            raise failure
+        return response
+
+
+def document(response: requests.Response) -> Any:
+    """The answer's JSON; raises ``AnswerUnreadable`` if it is none."""
+    try:
+        return parsed(response.content)
+    except (ValueError, RecursionError):
+        what = f"{response.request.method} {urlsplit(response.url).path}"
+        kind = response.headers.get("Content-Type", "no content type")
+        message = f"{what}: the answer is no JSON ({kind}, {len(response.content)} bytes)"
+        raise AnswerUnreadable(message) from None
+
+
+def parsed(text: bytes | str) -> Any:
+    """A JSON text's value, also where it holds half a surrogate pair or a number too large for orjson."""
+    try:
+        return orjson.loads(text)
+    except ValueError:
+        return json.loads(text)
