@@ -1,0 +1,59 @@
+"""Which answer belongs to which call."""
+
+from collections.abc import Awaitable, Callable
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from demo.esp import events, jobs, lists, people
+from demo.esp.desk import Desk
+
+CONTACTS = "/v3/marketing/contacts"
+
+Answer = Callable[[Request, Desk], Awaitable[Response]]
+
+ANSWERS: dict[tuple[str, str], Answer] = {
+    ("PUT", CONTACTS): people.put_contacts,
+    ("DELETE", CONTACTS): people.delete_contacts,
+    ("GET", CONTACTS): people.sample_contacts,
+    ("GET", f"{CONTACTS}/count"): people.count_contacts,
+    ("GET", f"{CONTACTS}/imports/{{id}}"): people.get_import,
+    ("POST", f"{CONTACTS}/search/emails"): people.search_emails,
+    ("POST", f"{CONTACTS}/exports"): people.post_export,
+    ("GET", f"{CONTACTS}/exports/{{id}}"): people.get_export,
+    ("GET", f"{CONTACTS}/{{id}}"): people.get_contact,
+    ("GET", lists.LISTS): lists.get_lists,
+    ("POST", lists.LISTS): lists.post_list,
+    ("GET", f"{lists.LISTS}/{{id}}"): lists.get_list,
+    ("PATCH", f"{lists.LISTS}/{{id}}"): lists.patch_list,
+    ("DELETE", f"{lists.LISTS}/{{id}}"): lists.delete_list,
+    ("GET", f"{lists.LISTS}/{{id}}/contacts/count"): lists.count_list,
+    ("DELETE", f"{lists.LISTS}/{{id}}/contacts"): lists.remove_from_list,
+    ("GET", lists.FIELDS): lists.get_fields,
+    ("POST", lists.FIELDS): lists.post_field,
+    ("PATCH", f"{lists.FIELDS}/{{id}}"): lists.patch_field,
+    ("DELETE", f"{lists.FIELDS}/{{id}}"): lists.delete_field,
+    ("GET", "/v3/suppression/{kind}"): events.get_suppressions,
+    ("GET", "/v3/asm/groups"): events.get_groups,
+    ("GET", "/v3/asm/groups/{id:int}"): events.get_group,
+    ("GET", "/v3/asm/groups/{id:int}/suppressions"): events.get_group_members,
+    ("GET", "/v3/asm/suppressions"): events.get_group_suppressions,
+    ("GET", "/v3/messages"): events.get_messages,
+    ("GET", "/v3/scopes"): events.get_scopes,
+    ("GET", "/v3/user/account"): events.get_account,
+    ("GET", "/_files/{token}/{name}"): people.download,
+}
+
+
+def routes(desk: Desk) -> list[Route]:
+    """Return the routes, each bound to the desk; due jobs are carried out before any answer."""
+
+    def route(method: str, path: str, answer: Answer) -> Route:
+        async def endpoint(request: Request) -> Response:
+            jobs.settle(desk.store, desk.pace, desk.clock.stamp())
+            return await answer(request, desk)
+
+        return Route(path, endpoint, methods=[method])
+
+    return [route(method, path, answer) for (method, path), answer in ANSWERS.items()]

@@ -1,0 +1,148 @@
+"""The ESP as one object: its server, and Python access to what it holds."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp
+
+from demo import clock as clocks
+from demo.clock import Clock
+from demo.esp import contacts, events, gate, jobs, lists, routes
+from demo.esp.desk import Desk
+from demo.esp.refusal import Refusal, refusal_body
+from demo.esp.store import Store
+from demo.faults import Faults, controlled
+
+
+class Esp:
+    """One ESP account: `esp.app` is the server; state, clock and faults can be changed while it runs."""
+
+    def __init__(
+        self,
+        *,
+        key: str = "SG.demo",
+        read_only_key: str = "SG.demo-read-only",
+        state: Path | None = None,
+        now: datetime | None = None,
+        pace: jobs.Pace | None = None,
+        rate_limit: gate.RateLimit | None = None,
+        gzip_exports: bool = True,
+    ) -> None:
+        """`state` is the folder that holds the database; without one everything stays in memory."""
+        self.clock = Clock(now)
+        self.faults = Faults()
+        self.store = Store(None if state is None else state / "esp.sqlite")
+        self.pace = pace or jobs.Pace()
+        keys = {key: gate.FULL, read_only_key: gate.READ_ONLY}
+        desk = Desk(self.store, self.clock, self.pace, keys, gzip_exports)
+        server = Starlette(routes=routes.routes(desk), exception_handlers={Refusal: _refuse})
+        gated = gate.gated(server, keys, rate_limit or gate.RateLimit())
+        self.app: ASGIApp = controlled(gated, self.faults, self.clock, refusal_body)
+
+    def is_fresh(self) -> bool:
+        """Say whether nothing was ever put in."""
+        return not self.store.value("select 1 from contact union all select 1 from list limit 1")
+
+    def add_list(self, name: str) -> str:
+        """Create a list and return its id; one that exists keeps its id."""
+        self.store.run("insert into list values (?, ?) on conflict (name) do nothing", (str(uuid4()), name))
+        return str(self.store.value("select id from list where name = ?", (name,)))
+
+    def add_field(self, name: str, field_type: str) -> str:
+        """Create a custom field (`Text`, `Number` or `Date`) and return its id."""
+        return lists.add_field(self.store, name, field_type)
+
+    def add_contact(
+        self, email: str, *, lists: Iterable[str] = (), created_at: datetime | None = None, **reserved: str
+    ) -> None:
+        """Put in a contact, on the named lists; one of the future appears when the clock gets there."""
+        at = self.clock.stamp() if created_at is None else _epoch(created_at)
+        with self.store.transaction():
+            list_ids = [self.add_list(name) for name in lists]
+            contacts.upsert(self.store, {"email": email, **reserved}, list_ids, {}, at)
+
+    def suppress(
+        self,
+        kind: str,
+        email: str,
+        created: datetime,
+        *,
+        reason: str | None = None,
+        status: str | None = None,
+    ) -> None:
+        """Put an address on `bounces`, `blocks`, `spam_reports`, `unsubscribes` or `invalid_emails`."""
+        if kind not in events.SUPPRESSIONS:
+            message = f"unknown kind of suppression; valid are {', '.join(events.SUPPRESSIONS)}"
+            raise ValueError(message)
+        row = (kind, email, _epoch(created), reason, status)
+        self.store.run("insert into suppression values (?, ?, ?, ?, ?)", row)
+
+    def lift_suppression(self, kind: str, email: str) -> None:
+        """Take an address off, as the account's owner can by hand."""
+        self.store.run("delete from suppression where kind = ? and email = ?", (kind, email))
+
+    def add_group(self, group_id: int, name: str, description: str = "") -> None:
+        """Create an unsubscribe group."""
+        self.store.run("insert or replace into suppression_group values (?, ?, ?)", (group_id, name, description))
+
+    def leave_group(self, group_id: int, email: str, created: datetime) -> None:
+        """Unsubscribe an address from a group."""
+        self.store.run("insert into group_member values (?, ?, ?)", (group_id, email, _epoch(created)))
+
+    def add_messages(self, messages: Sequence[Mapping[str, Any]]) -> None:
+        """Add states of messages as the API shows them; the latest that the clock allows is shown."""
+        rows = [
+            {**message, "last_event_time": int(clocks.parse(message["last_event_time"]).timestamp())}
+            for message in messages
+        ]
+        columns = ("msg_id", "from_email", "subject", "to_email", "status", "opens_count", "clicks_count")
+        self.store.run_many(
+            "insert or replace into message values (?, ?, ?, ?, ?, ?, ?, ?)",
+            [[*(row[column] for column in columns), row["last_event_time"]] for row in rows],
+        )
+
+    def settle(self) -> None:
+        """Carry out every waiting job now; stuck ones stay."""
+        jobs.settle(self.store, self.pace, self.clock.stamp(), at_once=True)
+
+    def contacts(self) -> dict[str, dict[str, Any]]:
+        """Return all contacts by address, as the API shows them."""
+        return {contact["email"]: contact for contact in contacts.shown(self.store, self.clock.horizon())}
+
+    def lists(self) -> dict[str, str]:
+        """Return the ids of all lists by name."""
+        return {row["name"]: row["id"] for row in self.store.rows("select name, id from list")}
+
+    def members(self, list_name: str) -> set[str]:
+        """Return the addresses on a list; an unknown list has none."""
+        key = self.lists().get(list_name)
+        return {email for email, contact in self.contacts().items() if key in contact["list_ids"]}
+
+    def fields(self) -> dict[str, str]:
+        """Return the ids of all custom fields by name."""
+        return {row["name"]: row["id"] for row in self.store.rows("select name, id from field")}
+
+    def jobs(self) -> list[dict[str, Any]]:
+        """Return all jobs in the order of their acceptance."""
+        rows = self.store.rows("select * from job order by number")
+        return [jobs.shown(row, "") for row in rows]
+
+    def close(self) -> None:
+        """Close the database."""
+        self.store.close()
+
+
+async def _refuse(_request: Request, error: Exception) -> Response:
+    if not isinstance(error, Refusal):
+        raise error
+    return JSONResponse(error.body, error.status)
+
+
+def _epoch(moment: datetime) -> int:
+    return int((moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment).timestamp())

@@ -1,0 +1,333 @@
+"""A small WooCommerce REST v3 server: orders, customers and products to read, with the real one's manners.
+
+`page`/`per_page` paging with `X-WP-Total`, `X-WP-TotalPages` and `Link`; a page beyond the end is 200 `[]`;
+orders come newest first unless asked otherwise; date filters are exclusive, and in the shop's own time unless
+`dates_are_gmt=true`; customers ignore every date filter. Listings show no trash, and nothing that was created
+after the clock's `now`.
+"""
+
+import base64
+import binascii
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+import orjson
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from demo.clock import Clock
+from demo.faults import FAULT, Faults, controlled
+from demo.shelf import Document, Query, Shelf
+
+MAX_PER_PAGE = 100
+ROOT = "/wp-json/wc/v3"
+
+
+@dataclass(frozen=True)
+class Resource:
+    """What distinguishes one listing: sort orders and defaults, whether it knows dates, how it says 404."""
+
+    orderby: tuple[str, ...]
+    default_orderby: str
+    default_order: str
+    dated: bool
+    missing: tuple[str, str]
+
+
+RESOURCES = {
+    "orders": Resource(
+        orderby=("date", "modified", "id", "include", "title", "slug"),
+        default_orderby="date",
+        default_order="desc",
+        dated=True,
+        missing=("woocommerce_rest_shop_order_invalid_id", "Invalid ID."),
+    ),
+    "customers": Resource(
+        orderby=("id", "include", "name", "registered_date"),
+        default_orderby="name",
+        default_order="asc",
+        dated=False,
+        missing=("woocommerce_rest_invalid_id", "Invalid resource ID."),
+    ),
+    "products": Resource(
+        orderby=("date", "modified", "id", "include", "title", "slug"),
+        default_orderby="date",
+        default_order="desc",
+        dated=True,
+        missing=("woocommerce_rest_product_invalid_id", "Invalid ID."),
+    ),
+}
+
+
+class Refusal(Exception):  # noqa: N818 - the HTTP answer to give, named as what it is
+    """An answer that is not 2xx."""
+
+    def __init__(self, status: int, code: str, message: str, data: Mapping[str, Any] | None = None) -> None:
+        super().__init__(code)
+        self.status = status
+        self.body = {"code": code, "message": message, "data": {"status": status, **(data or {})}}
+
+
+class Shop:
+    """One shop: `shop.app` is the server; documents, clock and faults can be changed while it runs."""
+
+    def __init__(  # noqa: PLR0913 - one knob per fact of the shop
+        self,
+        *,
+        orders: Sequence[Document] | Shelf = (),
+        customers: Sequence[Document] | Shelf = (),
+        products: Sequence[Document] | Shelf = (),
+        key: str = "ck_demo",
+        secret: str = "cs_demo",  # noqa: S107 - a demo's credential, valid on loopback alone
+        now: datetime | None = None,
+        timezone: str = "America/New_York",
+        currency: str = "USD",
+    ) -> None:
+        self.clock = Clock(now)
+        self.faults = Faults()
+        self.timezone = ZoneInfo(timezone)
+        self.currency = currency
+        self.shelves = {
+            "orders": _shelf(orders),
+            "customers": _shelf(customers),
+            "products": _shelf(products),
+        }
+        self._credentials = (key, secret)
+        self.app: ASGIApp = controlled(self._server(), self.faults, self.clock, refusal_body)
+
+    def put_order(self, document: Document) -> None:
+        """Add or replace an order."""
+        self.shelves["orders"].put(document)
+
+    def delete_order(self, key: int) -> None:
+        """Let an order vanish for good."""
+        self.shelves["orders"].remove(key)
+
+    def put_customer(self, document: Document) -> None:
+        """Add or replace a customer."""
+        self.shelves["customers"].put(document)
+
+    def delete_customer(self, key: int) -> None:
+        """Let a customer vanish for good."""
+        self.shelves["customers"].remove(key)
+
+    def put_product(self, document: Document) -> None:
+        """Add or replace a product."""
+        self.shelves["products"].put(document)
+
+    def delete_product(self, key: int) -> None:
+        """Let a product vanish for good."""
+        self.shelves["products"].remove(key)
+
+    def _server(self) -> Starlette:
+        def guarded(path: str, answer: Callable[[Request], Response]) -> Route:
+            async def endpoint(request: Request) -> Response:
+                self._authorize(request)
+                return answer(request)
+
+            return Route(path, endpoint)
+
+        async def index(_request: Request) -> Response:
+            return _json({"name": "Demo shop", "timezone_string": self.timezone.key, "namespaces": ["wc/v3"]})
+
+        return Starlette(
+            routes=[
+                Route("/wp-json/", index),
+                guarded(f"{ROOT}/system_status", self._system_status),
+                guarded(f"{ROOT}/data/currencies/current", self._currency),
+                guarded(f"{ROOT}/orders/{{key:int}}/refunds", self._refunds),
+                guarded(f"{ROOT}/{{resource}}", self._list),
+                guarded(f"{ROOT}/{{resource}}/{{key:int}}", self._retrieve),
+            ],
+            exception_handlers={Refusal: _refuse},
+        )
+
+    def _authorize(self, request: Request) -> None:
+        given = _basic(request) or (
+            request.query_params.get("consumer_key", ""),
+            request.query_params.get("consumer_secret", ""),
+        )
+        if given == ("", ""):
+            raise Refusal(401, "woocommerce_rest_cannot_view", "Sorry, you cannot list resources.")
+        if not all(
+            secrets.compare_digest(a.encode(), b.encode()) for a, b in zip(given, self._credentials, strict=True)
+        ):
+            raise Refusal(401, "woocommerce_rest_authentication_error", "Consumer key is invalid.")
+
+    def _list(self, request: Request) -> Response:
+        name, resource = _resource(request)
+        page, per_page, start = _paging(request)
+        positions = self.shelves[name].select(self._query(request, resource), self.clock.horizon())
+        fault = request.scope[FAULT]
+        left = fault.shift if fault is not None and start > 0 else 0
+        shown = positions[max(0, start + left) : max(0, start + left) + per_page]
+        documents = [self.shelves[name].document(int(position)) for position in shown]
+        headers = _paging_headers(request, page, per_page, len(positions) - left)
+        return _json([_trimmed(document, request) for document in documents], headers=headers)
+
+    def _retrieve(self, request: Request) -> Response:
+        return _json(_trimmed(self._find(request, *_resource(request)), request))
+
+    def _refunds(self, request: Request) -> Response:
+        order = self._find(request, "orders", RESOURCES["orders"])
+        dates = {f"date_created{suffix}": order.get(f"date_modified{suffix}") for suffix in ("", "_gmt")}
+        return _json(
+            [
+                {
+                    "id": refund["id"],
+                    **dates,
+                    "amount": refund["total"].lstrip("-"),
+                    "reason": refund["reason"],
+                }
+                for refund in order.get("refunds", ())
+            ]
+        )
+
+    def _find(self, request: Request, name: str, resource: Resource) -> Document:
+        document = self.shelves[name].find(request.path_params["key"], self.clock.horizon())
+        if document is None:
+            raise Refusal(404, *resource.missing)
+        return document
+
+    def _system_status(self, _request: Request) -> Response:
+        return _json(
+            {
+                "environment": {"version": "9.4.2"},
+                "settings": {"currency": self.currency, "api_enabled": True},
+            }
+        )
+
+    def _currency(self, _request: Request) -> Response:
+        return _json({"code": self.currency, "name": self.currency, "symbol": self.currency})
+
+    def _query(self, request: Request, resource: Resource) -> Query:
+        given = request.query_params
+        dates = ("after", "before", "modified_after", "modified_before") if resource.dated else ()
+        status = given.get("status", "any")
+        return Query(
+            orderby=_choice(request, "orderby", resource.orderby, resource.default_orderby),
+            descending=_choice(request, "order", ("asc", "desc"), resource.default_order) == "desc",
+            statuses=() if status == "any" or not resource.dated else tuple(status.split(",")),
+            customer=_integer(request, "customer") if "customer" in given else None,
+            email=None if resource.dated else given.get("email"),
+            include=_ids(request, "include"),
+            exclude=_ids(request, "exclude"),
+            **{name: self._moment(request, name) for name in dates if name in given},
+        )
+
+    def _moment(self, request: Request, name: str) -> int:
+        in_utc = request.query_params.get("dates_are_gmt", "").lower() in ("true", "1")
+        try:
+            moment = datetime.fromisoformat(request.query_params[name])
+        except ValueError:
+            raise _invalid(name, "Invalid date.") from None
+        zone = UTC if in_utc else self.timezone
+        return int((moment.replace(tzinfo=zone) if moment.tzinfo is None else moment).timestamp())
+
+
+def refusal_body(status: int) -> object:
+    """Return WooCommerce's error body for a status that a fault asks for."""
+    code = "woocommerce_rest_cannot_view" if status in (401, 403) else "internal_server_error"
+    return {"code": code, "message": "Sorry, this request was refused.", "data": {"status": status}}
+
+
+def _shelf(documents: Sequence[Document] | Shelf) -> Shelf:
+    return documents if isinstance(documents, Shelf) else Shelf(list(documents))
+
+
+def _basic(request: Request) -> tuple[str, str] | None:
+    scheme, _, encoded = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        key, _, secret = base64.b64decode(encoded, validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        return ("invalid", "")
+    return key, secret
+
+
+def _resource(request: Request) -> tuple[str, Resource]:
+    name = request.path_params["resource"]
+    if name not in RESOURCES:
+        raise Refusal(404, "rest_no_route", "No route was found matching the URL and request method.")
+    return name, RESOURCES[name]
+
+
+def _paging(request: Request) -> tuple[int, int, int]:
+    page, per_page = _integer(request, "page", 1), _integer(request, "per_page", 10)
+    if page < 1:
+        raise _invalid(name="page", message="page must be greater than or equal to 1")
+    if not 1 <= per_page <= MAX_PER_PAGE:
+        raise _invalid(
+            name="per_page", message=f"per_page must be between 1 (inclusive) and {MAX_PER_PAGE} (inclusive)"
+        )
+    return page, per_page, max(0, _integer(request, "offset", (page - 1) * per_page))
+
+
+def _paging_headers(request: Request, page: int, per_page: int, total: int) -> dict[str, str]:
+    pages = -(-total // per_page)
+    beside = {"prev": min(page - 1, pages), "next": page + 1}
+    links = [f'<{_page_url(request, n)}>; rel="{rel}"' for rel, n in beside.items() if 1 <= n <= pages]
+    return {
+        "X-WP-Total": str(total),
+        "X-WP-TotalPages": str(pages),
+        **({"Link": ", ".join(links)} if links else {}),
+    }
+
+
+def _page_url(request: Request, page: int) -> str:
+    kept = {k: v for k, v in request.query_params.items() if not k.startswith("consumer_")}
+    return f"{request.url.replace(query=urlencode({**kept, 'page': page}))}"
+
+
+def _integer(request: Request, name: str, default: int = 0) -> int:
+    try:
+        return int(request.query_params.get(name, default))
+    except ValueError:
+        raise _invalid(name, f"{name} is not of type integer.") from None
+
+
+def _ids(request: Request, name: str) -> tuple[int, ...]:
+    texts = [*request.query_params.getlist(name), *request.query_params.getlist(f"{name}[]")]
+    try:
+        return tuple(int(key) for text in texts for key in text.split(",") if key)
+    except ValueError:
+        raise _invalid(name, f"{name}[0] is not of type integer.") from None
+
+
+def _choice(request: Request, name: str, valid: tuple[str, ...], default: str) -> str:
+    given = request.query_params.get(name, default)
+    if given not in valid:
+        raise _invalid(name, f"{name} is not one of {', '.join(valid)}.")
+    return given
+
+
+def _invalid(name: str, message: str) -> Refusal:
+    data = {
+        "params": {name: message},
+        "details": {name: {"code": "rest_invalid_param", "message": message, "data": None}},
+    }
+    return Refusal(400, "rest_invalid_param", f"Invalid parameter(s): {name}", data)
+
+
+def _trimmed(document: Document, request: Request) -> Document:
+    wanted = request.query_params.get("_fields")
+    return document if wanted is None else {key: document[key] for key in wanted.split(",") if key in document}
+
+
+async def _refuse(_request: Request, error: Exception) -> Response:
+    if not isinstance(error, Refusal):
+        raise error
+    return _json(error.body, error.status)
+
+
+def _json(body: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(orjson.dumps(body), status, headers, "application/json")
