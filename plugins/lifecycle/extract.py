@@ -1,0 +1,219 @@
+"""Read a source's streams and land their documents in ``raw``, with the cursor, in one transaction.
+
+dlt carries the documents into a landing schema of the source's own (Arrow, COPY); from there one
+transaction merges every stream and records the pulls. Whatever happens before its commit leaves nothing
+behind, and the next run starts at the old cursor.
+"""
+
+import contextlib
+import json
+import logging
+import os
+import re
+import shutil
+import tempfile
+import zlib
+from collections.abc import Generator, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from lifecycle import warehouse
+from lifecycle.errors import AnswerUnreadable, LifecycleError, RetryLater
+from lifecycle.settings import Connection, Esp, Shop
+from lifecycle.sources import STREAMS, Document, Page, Stream
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+PROGRESS_EVERY = 100
+#: A NUL, which JSON can write and jsonb can't hold; an even number of backslashes before it is text.
+NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
+#: What a text in PostgreSQL can't hold: a NUL, and half of a surrogate pair.
+UNWRITABLE = re.compile("[\0\ud800-\udfff]")
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Reading:
+    """What one stream has given so far."""
+
+    stream: Stream
+    since: datetime | None
+    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    pages: int = 0
+    documents: int = 0
+    cursor_at: datetime | None = None
+
+
+def prepare(url: str) -> None:
+    """Make the schemas and the document tables of every kind of source."""
+    warehouse.prepare(url, [(kind, stream) for kind, streams in STREAMS.items() for stream in streams])
+
+
+def run(url: str, name: str, source: Shop | Esp, connection: Connection, run_date: date) -> dict[str, int]:
+    """Pull what changed at a source since its last complete pull; return stream → documents changed.
+
+    Raises an error of ``lifecycle.errors`` that names source, stream and page; nothing has landed then.
+    """
+    streams: list[Stream] = import_module(f"lifecycle.sources.{source.kind}").streams(source, connection, run_date)
+    known = warehouse.cursors(url, name)
+    readings = []
+    for stream in streams:
+        cursor = known.get(stream.name)
+        readings.append(_Reading(stream, since=cursor - stream.overlap if cursor else None, cursor_at=cursor))
+    landing = f"landing_{name}"
+    with warehouse.only_one(url, f"extract {name}"):
+        _land(url, landing, [(f"{source.kind}__{each.stream.name}", _tables(name, each)) for each in readings])
+        with warehouse.connect(url) as database:
+            changed = {
+                each.stream.name: _merge(database, source.kind, landing, name, each, run_date) for each in readings
+            }
+    log.info("%s: changed documents: %s", name, changed)
+    return changed
+
+
+def _merge(
+    database: warehouse.Connection, kind: str, landing: str, name: str, reading: _Reading, run_date: date
+) -> int:
+    pull = warehouse.Pull(
+        source=name,
+        stream=reading.stream.name,
+        run_date=run_date,
+        started_at=reading.started_at,
+        finished_at=datetime.now(UTC),
+        pages=reading.pages,
+        documents=reading.documents,
+        cursor_at=reading.cursor_at,
+    )
+    return warehouse.merge(database, kind, landing, pull)
+
+
+def _tables(name: str, reading: _Reading) -> Iterator["pa.Table"]:
+    """A stream's pages as Arrow tables."""
+    with contextlib.closing(_read_ahead(reading.stream.pages(reading.since))) as pages:
+        while (table := _next_table(name, reading, pages)) is not None:
+            reading.pages += 1
+            if table.num_rows:
+                yield table
+            if reading.pages % PROGRESS_EVERY == 0:
+                place = f"{name}, stream {reading.stream.name}"
+                log.info("%s: %d pages, %d documents", place, reading.pages, reading.documents)
+
+
+def _next_table(name: str, reading: _Reading, pages: Iterator[Page]) -> "pa.Table | None":
+    """The next page; ``None`` after the last. An error says at which source, stream and page it happened."""
+    place = f"{name}, stream {reading.stream.name}, page {reading.pages + 1}"
+    try:
+        page = next(pages, None)
+        return None if page is None else _table(name, reading, page)
+    except LifecycleError as error:
+        error.args = (f"{place}: {error}", *error.args[1:])
+        raise
+    except (LookupError, TypeError, AttributeError, ValueError) as error:
+        message = f"{place}: the answer is not what its contract says ({type(error).__name__})"
+        raise AnswerUnreadable(message).with_traceback(error.__traceback__) from None
+
+
+def _read_ahead(pages: Iterator[Page]) -> Generator[Page, None, None]:
+    """The same pages; the next one is asked for while this one is worked on."""
+    with ThreadPoolExecutor(max_workers=1) as reader:
+        coming = reader.submit(next, pages, None)
+        while (page := coming.result()) is not None:
+            coming = reader.submit(next, pages, None)
+            yield page
+
+
+def _table(name: str, reading: _Reading, page: Page) -> "pa.Table":
+    """One page as an Arrow table of ``id, source, cursor_at, doc, loaded_at, is_deleted``."""
+    import pyarrow as pa
+
+    moment = pa.timestamp("us", tz="UTC")
+    kinds = (pa.string(), pa.string(), moment, pa.string(), moment, pa.bool_())
+    now, stream = datetime.now(UTC), reading.stream
+    ids = [f"{name}/{_key(stream, document)}" for document in page]
+    changes = [stream.changed_at(document) for document in page]
+    reading.documents += len(page)
+    reading.cursor_at = _furthest(reading, changes)
+    columns = ids, [name] * len(page), changes, [_text(document) for document in page], [now] * len(page)
+    arrays = [pa.array(column, kind) for column, kind in zip((*columns, [False] * len(page)), kinds, strict=True)]
+    return pa.Table.from_arrays(arrays, names=warehouse.DOCUMENT_COLUMNS)
+
+
+def _key(stream: Stream, document: Document) -> str:
+    try:
+        return UNWRITABLE.sub("\ufffd", stream.key(document))
+    except (KeyError, TypeError, AttributeError) as error:
+        message = f"a document has no key ({error})"
+        raise AnswerUnreadable(message) from None
+
+
+def _furthest(reading: _Reading, changes: Iterable[datetime | None]) -> datetime | None:
+    """Where the next pull starts: the latest change seen, but never later than when this one began."""
+    seen = [min(change, reading.started_at) for change in changes if change]
+    return max([*seen, *([reading.cursor_at] if reading.cursor_at else [])], default=None)
+
+
+def _text(document: Document) -> str:
+    """The document as JSON that jsonb can hold: NUL and half surrogates become U+FFFD, infinity null."""
+    try:
+        text = orjson.dumps(document).decode()
+    except TypeError:  # a number beyond 64 bits, or half a surrogate pair
+        finite = json.loads(json.dumps(document), parse_constant=lambda _: None)
+        text = UNWRITABLE.sub("\ufffd", json.dumps(finite, ensure_ascii=False))
+    return NUL.sub("\\1\ufffd", text) if "\\u0000" in text else text
+
+
+def _land(url: str, landing: str, tables: list[tuple[str, Iterator["pa.Table"]]]) -> None:
+    """Replace what the landing schema holds by these tables.
+
+    Our own errors come out unwrapped; any other becomes ``RetryLater`` without its words, which may quote a
+    row.
+    """
+    os.environ |= {
+        "RUNTIME__DLTHUB_TELEMETRY": "false",
+        "RUNTIME__LOG_LEVEL": "CRITICAL",  # its errors quote the database's, which quote the rows
+        "PROVIDERS__ENABLE_AIRFLOW_SECRETS": "false",  # or dlt asks Airflow some 800 times a run
+        "DATA_WRITER__DISABLE_COMPRESSION": "true",  # packing took two thirds of the time
+    }
+    import dlt
+    from dlt.pipeline.exceptions import PipelineStepFailed
+
+    warehouse_mark = zlib.crc32(url.rpartition("@")[2].encode())
+    work = Path(tempfile.gettempdir()) / f"lifecycle-{os.getuid()}-{landing}-{warehouse_mark:x}"
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(mode=0o700)
+    hints: Any = {"doc": {"data_type": "json"}}
+    resources = [
+        dlt.resource(
+            rows,
+            name=name,
+            columns=hints,
+            write_disposition="replace",
+            file_format="csv",
+            max_table_nesting=0,
+        )
+        for name, rows in tables
+    ]
+    destination = dlt.destinations.postgres(credentials=url, create_indexes=False)
+    try:
+        pipeline = dlt.pipeline(landing, str(work), destination=destination, dataset_name=landing)
+        pipeline.run(resources)
+    except PipelineStepFailed as error:
+        raise _cause(error) from None
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _cause(error: BaseException) -> LifecycleError:
+    """Our own error inside dlt's, or one that names what happened innermost."""
+    inner: BaseException | None = error
+    while inner is not None and not isinstance(inner, LifecycleError):
+        error, inner = inner, inner.__cause__ or inner.__context__
+    return inner or RetryLater(f"the documents could not be landed ({type(error).__name__})")
