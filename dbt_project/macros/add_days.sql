@@ -1,0 +1,5 @@
+{% macro add_days(day, days) -%} {{ return(adapter.dispatch("add_days")(day, days)) }} {%- endmacro %}
+
+{% macro default__add_days(day, days) -%} cast({{ dbt.dateadd("day", days, day) }} as date) {%- endmacro %}
+
+{% macro postgres__add_days(day, days) -%}({{ day }} + ({{ days }})) {%- endmacro %}

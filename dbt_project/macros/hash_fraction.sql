@@ -1,0 +1,13 @@
+{# A fixed lot for a text: its sha256's first 32 bits as a fraction, 0 <= lot < 1. #}
+{% macro hash_fraction(text) -%} {{ return(adapter.dispatch("hash_fraction")(text)) }} {%- endmacro %}
+
+{% macro postgres__hash_fraction(text) -%}
+    (
+        cast(
+            cast(
+                'x' || substr(encode(sha256(convert_to({{ text }}, 'UTF8')), 'hex'), 1, 8) as bit(32)
+            ) as bigint
+        )
+        / 4294967296.0
+    )
+{%- endmacro %}

@@ -1,0 +1,10 @@
+{# A JSON object of the row's columns. `columns` maps the keys to SQL expressions. #}
+{% macro json_object(columns) -%} {{ return(adapter.dispatch("json_object")(columns)) }} {%- endmacro %}
+
+{% macro postgres__json_object(columns) -%}
+    jsonb_build_object(
+        {%- for key, column in columns.items() %}
+            {{ literal(key) }}, {{ column }}{{ "," if not loop.last }}
+        {%- endfor %}
+    )
+{%- endmacro %}

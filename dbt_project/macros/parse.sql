@@ -1,0 +1,44 @@
+{# Text of a vendor's document → typed value. What cannot be read is null, and a test names it. #}
+{% macro parse_number(text) -%}
+    case
+        when
+            translate({{ text }}, ' +-.0123456789', '') = ''
+            and pg_input_is_valid({{ text }}, 'numeric(15, 4)')
+        then cast({{ text }} as numeric)
+    end
+{%- endmacro %}
+
+{# ISO 8601; without an offset it is UTC. #}
+{% macro parse_timestamp(text) -%}
+    case
+        when not pg_input_is_valid({{ text }}, 'timestamptz') or {{ text }} not like '____-__-_____:__:__%'
+        then null
+        when translate(substr({{ text }}, 20), '.0123456789', '') = ''
+        then cast({{ text }} as timestamp) at time zone 'UTC'
+        when translate(substr({{ text }}, 20), '.:+-Z0123456789', '') = ''
+        then cast({{ text }} as timestamptz)
+    end
+{%- endmacro %}
+
+{# Seconds since 1970. #}
+{% macro parse_epoch(text) -%}
+    case when {{ text }} ~ '^\d{1,11}$' then to_timestamp(cast({{ text }} as bigint)) end
+{%- endmacro %}
+
+{# Trimmed of every kind of white space; empty is null. #}
+{% macro clean_text(text) -%}
+    nullif(
+        btrim(
+            {{ text }}, U&' \0009\000a\000b\000c\000d\0085\00a0\2007\2008\2009\200b\2028\2029\202f\3000\feff'
+        ),
+        ''
+    )
+{%- endmacro %}
+
+{# The one form of an address: trimmed and in lower case. Dots and plus signs stay: they tell people apart. #}
+{% macro normalize_email(text) -%} lower({{ clean_text(text) }}) {%- endmacro %}
+
+{# A JSON value that should be an array; anything else is an empty one. #}
+{% macro json_elements(value) -%}
+    jsonb_array_elements(case when jsonb_typeof({{ value }}) = 'array' then {{ value }} else '[]' end)
+{%- endmacro %}

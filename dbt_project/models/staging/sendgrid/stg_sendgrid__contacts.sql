@@ -1,0 +1,23 @@
+with
+    source as ({{ raw_documents("sendgrid", "contacts") }}),
+
+    renamed as (
+        select
+            -- ids
+            id as contact_id,
+
+            -- text
+            {{ normalize_email("doc ->> 'email'") }} as email,
+            {{ clean_text("doc ->> 'first_name'") }} as first_name,
+            {{ clean_text("doc ->> 'last_name'") }} as last_name,
+            upper({{ clean_text("doc ->> 'country'") }}) as country,
+
+            -- timestamps
+            {{ parse_timestamp("doc ->> 'created_at'") }} as created_at,
+            loaded_at,
+            is_deleted
+        from source
+    )
+
+select *
+from renamed

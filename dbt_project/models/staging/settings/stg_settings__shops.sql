@@ -1,0 +1,20 @@
+{{ config(materialized="view") }}
+
+with
+    source as (
+        {% for name, shop in var("lifecycle")["shops"].items() %}
+            select
+                cast({{ literal(name) }} as {{ dbt.type_string() }}) as shop,
+                cast({{ literal(shop["kind"]) }} as {{ dbt.type_string() }}) as kind,
+                cast({{ literal(shop["timezone"]) }} as {{ dbt.type_string() }}) as timezone,
+                cast({{ literal(shop["currency"]) }} as {{ dbt.type_string() }}) as currency,
+                cast({{ literal(shop.get("consent_field")) }} as {{ dbt.type_string() }}) as consent_field,
+                {{ literal(shop.get("zero_value_orders_count", false)) }} as zero_value_orders_count
+                {{ "union all" if not loop.last }}
+        {% endfor %}
+    ),
+
+    renamed as (select shop, kind, timezone, currency, consent_field, zero_value_orders_count from source)
+
+select *
+from renamed
