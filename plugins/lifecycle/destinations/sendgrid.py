@@ -1,0 +1,256 @@
+"""SendGrid Marketing Campaigns, v3, through the ``sendgrid`` package.
+
+The package knows the addresses of the API; time-outs, retries and errors are ``web.py``'s. Upserts only add
+to lists and run as jobs; leaving a list needs the contact's id, which a search by address gives.
+"""
+
+import csv
+import io
+import json
+import logging
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from http.client import HTTPException
+from typing import Any
+
+from python_http_client.exceptions import HTTPError
+from sendgrid import SendGridAPIClient
+
+from lifecycle.destinations import Contact, Outcome
+from lifecycle.errors import AnswerUnreadable, RetryLater, RowRejected, SettingsInvalid
+from lifecycle.settings import Connection, FieldType
+from lifecycle.sources import sendgrid as source
+from lifecycle.web import Session, attempt, problem
+
+TIMEOUT = 60.0
+BAD_REQUEST, NOT_FOUND = 400, 404
+ROW = re.compile(r"contacts\[(\d+)\]")
+
+# At DEBUG the package logs the Authorization header and every payload, whatever level its parent has.
+logging.getLogger("python_http_client.client").setLevel(logging.INFO)
+
+
+class _RefusedError(Exception):
+    """A 4xx answer that the caller knows how to read: its status and the ``errors`` of its body."""
+
+    def __init__(self, status: int, errors: list[dict[str, Any]]) -> None:
+        super().__init__(status)
+        self.status = status
+        self.errors = errors
+
+
+@dataclass(frozen=True, slots=True)
+class SendGrid:
+    """A SendGrid account with the lists and custom fields that we need, by their ids there."""
+
+    api: Any = field(repr=False)
+    session: Session = field(repr=False)
+    address: str
+    list_ids: Mapping[str, str]
+    field_ids: Mapping[str, str]
+    name: str = "sendgrid"
+    most_contacts: int = 30_000
+    most_bytes: int = 6_000_000
+
+    def contact(self, email: str, fields: Mapping[str, Any]) -> Contact:
+        """``custom_fields`` by id, dates as moments in UTC; a field that is gone there is empty already."""
+        given = {key: value for key, value in fields.items() if value is not None or key in self.field_ids}
+        custom = {self.field_ids[key]: self._value(key, value) for key, value in given.items()}
+        return {"email": email, "custom_fields": custom}
+
+    def _value(self, name: str, value: Any) -> Any:
+        if self.field_ids[name].endswith("_D") and value is not None:
+            return f"{value}T00:00:00Z"
+        return value[:1000] if isinstance(value, str) else value
+
+    def upsert(self, contacts: Sequence[Contact], lists: Iterable[str]) -> str:
+        """``PUT /v3/marketing/contacts``; raises ``RowRejected`` with the rows that a 400 names."""
+        body = {"list_ids": [self.list_ids[name] for name in lists], "contacts": list(contacts)}
+        return str(_part(attempt(lambda: self._put(body)), "job_id"))
+
+    def _put(self, body: Mapping[str, Any]) -> Any:
+        what = "PUT /v3/marketing/contacts"
+        try:
+            return _call_once(what, partial(self.api.marketing.contacts.put, request_body=body))
+        except _RefusedError as refusal:
+            places = [str(error.get("field") or error.get("parameter") or "") for error in refusal.errors]
+            if any("custom_fields" in place for place in places):
+                message = f"{what}: a custom field is not known there yet"
+                raise RetryLater(message) from None
+            rows = {
+                int(match.group(1)): str(error.get("message", "rejected"))
+                for place, error in zip(places, refusal.errors, strict=True)
+                if (match := ROW.search(place))
+            }
+            if any("list_ids" in place for place in places) or (refusal.status != BAD_REQUEST):
+                message = f"{what}: {refusal.status}, a list or the request itself is refused"
+                raise AnswerUnreadable(message) from None
+            message = f"{what}: 400, {len(rows)} row(s) named"
+            raise RowRejected(message, rows) from None
+
+    def remove(self, list_name: str, emails: Sequence[str]) -> str | None:
+        """Resolve the ids of those on the list, and take them off it."""
+        ids = ",".join(self._ids_on(list_name, emails).values())
+        if not ids:
+            return None
+        place = self.api.marketing.lists._(self.list_ids[list_name]).contacts
+        request = partial(place.delete, query_params={"contact_ids": ids})
+        return str(_part(_call("DELETE /v3/marketing/lists/{id}/contacts", request), "job_id"))
+
+    def members_among(self, list_name: str, emails: Sequence[str]) -> set[str]:
+        """``POST /v3/marketing/contacts/search/emails``."""
+        return set(self._ids_on(list_name, emails))
+
+    def _ids_on(self, list_name: str, emails: Sequence[str]) -> dict[str, str]:
+        """Address → contact id, of those who are on the list; nobody is on a list that was deleted there."""
+        list_id = self.list_ids.get(list_name)
+        if list_id is None or not emails:
+            return {}
+        request = partial(self.api.marketing.contacts.search.emails.post, request_body={"emails": list(emails)})
+        answer = _call("POST /v3/marketing/contacts/search/emails", request, may_be_missing=True)
+        if answer is None:
+            return {}
+        found = {email: item["contact"] for email, item in _part(answer, "result").items() if "contact" in item}
+        return {email: who["id"] for email, who in found.items() if list_id in who["list_ids"]}
+
+    def outcome(self, job: str) -> Outcome:
+        """``GET /v3/marketing/contacts/imports/{id}``, with the refused rows from ``errors_url``."""
+        what = "GET /v3/marketing/contacts/imports/{id}"
+        answer = _call(what, self.api.marketing.contacts.imports._(job).get, may_be_missing=True)
+        if answer is None:
+            return Outcome("unknown")
+        status, results = str(_part(answer, "status")), answer.get("results") or {}
+        count, errors_url = int(results.get("errored_count") or 0), results.get("errors_url")
+        rejected = _rejected_rows(errors_url) if count and errors_url else []
+        if status in {"completed", "errored"}:
+            return Outcome("completed", rejected, count)
+        if status in {"pending", "failed"}:
+            return Outcome("pending" if status == "pending" else "failed", rejected, count)
+        message = f"{what}: unknown status {status!r}"
+        raise AnswerUnreadable(message)
+
+    def members(self, list_name: str) -> Iterator[str]:
+        """By the contact export of the list."""
+        for contact in source.export(self.session, self.address, self.list_ids[list_name]):
+            yield str(contact["email"]).lower()
+
+
+def connect(connection: Connection, lists: Iterable[str], fields: Mapping[str, FieldType]) -> SendGrid:
+    """Sign in, and make the lists and custom fields that are not there yet.
+
+    Raises ``SettingsInvalid`` if a field of that name has another type there.
+    """
+    session, address = source.sign_in(connection)
+    client = SendGridAPIClient(api_key=connection.password, host=address)
+    client.client.timeout = TIMEOUT
+    api = client.client
+    list_ids = source.lists(session, address)
+    for name in lists:
+        if name not in list_ids:
+            list_ids[name] = _new_list(api, session, address, name)
+    return SendGrid(api, session, address, list_ids, _field_ids(api, fields))
+
+
+def _new_list(api: Any, session: Session, address: str, name: str) -> str:
+    """Make a list and return its id; a refusal can mean that a try whose answer was lost has made it."""
+    try:
+        made = _call("POST /v3/marketing/lists", partial(api.marketing.lists.post, request_body={"name": name}))
+    except AnswerUnreadable:
+        known = source.lists(session, address)
+        if name not in known:
+            raise
+        return known[name]
+    return str(_part(made, "id"))
+
+
+def _field_ids(api: Any, fields: Mapping[str, FieldType]) -> dict[str, str]:
+    """Name → id of every custom field, also of those that are no longer pushed; missing ones are made."""
+    known = _known_fields(api)
+    for name, kind in fields.items():
+        item = known[name] = known.get(name) or _new_field(api, name, kind)
+        if item["field_type"] != kind:
+            message = f"custom field {name} is {item['field_type']} at SendGrid, not {kind}; rename it there"
+            raise SettingsInvalid(message)
+    return {name: item["id"] for name, item in known.items()}
+
+
+def _known_fields(api: Any) -> dict[str, dict[str, Any]]:
+    answer = _call("GET /v3/marketing/field_definitions", api.marketing.field_definitions.get)
+    return {item["name"].lower(): item for item in answer.get("custom_fields") or []}
+
+
+def _new_field(api: Any, name: str, kind: FieldType) -> dict[str, Any]:
+    """Make a custom field; a refusal can mean that a try whose answer was lost has made it."""
+    request = partial(api.marketing.field_definitions.post, request_body={"name": name, "field_type": kind})
+    try:
+        return dict(_call("POST /v3/marketing/field_definitions", request))
+    except AnswerUnreadable:
+        known = _known_fields(api)
+        if name not in known:
+            raise
+        return known[name]
+
+
+def _call(what: str, request: Callable[[], Any], *, may_be_missing: bool = False) -> Any:
+    """One request under the retry policy; its JSON, or ``None`` for a 404 where that is an answer.
+
+    Raises ``AnswerUnreadable`` for any other 4xx.
+    """
+    try:
+        return attempt(lambda: _call_once(what, request))
+    except _RefusedError as refusal:
+        if may_be_missing and refusal.status == NOT_FOUND:
+            return None
+        message = f"{what}: unexpected status {refusal.status}"
+        raise AnswerUnreadable(message) from None
+
+
+def _call_once(what: str, request: Callable[[], Any]) -> Any:
+    try:
+        response = request()
+    except HTTPError as error:
+        raise problem(what, error.status_code, dict(error.headers)) or _RefusedError(
+            error.status_code, _errors(error.body)
+        ) from None
+    except (OSError, HTTPException) as error:
+        message = f"{what}: no whole answer ({type(error).__name__})"
+        raise RetryLater(message) from None
+    try:
+        return json.loads(response.body or "{}")
+    except ValueError:
+        message = f"{what}: the answer is no JSON ({len(response.body)} bytes)"
+        raise AnswerUnreadable(message) from None
+
+
+def _errors(body: bytes) -> list[dict[str, Any]]:
+    try:
+        errors = json.loads(body).get("errors")
+    except (ValueError, AttributeError):
+        return []
+    return [error for error in errors if isinstance(error, dict)] if isinstance(errors, list) else []
+
+
+def _part(answer: Any, name: str) -> Any:
+    if not isinstance(answer, dict) or answer.get(name) is None:
+        message = f"SendGrid's answer has no {name!r}"
+        raise AnswerUnreadable(message)
+    return answer[name]
+
+
+def _rejected_rows(url: str) -> list[tuple[str, str]]:
+    """The rows of an ``errors_url`` file: a CSV whose columns SendGrid doesn't document.
+
+    The address is in the column named so, else in the first; the message in one named so, else in the last.
+    """
+    text = Session().get(url).content.decode("utf-8-sig", errors="replace")
+    rows = csv.reader(io.StringIO(text, newline=""))
+    titles = [title.strip().lower() for title in next(rows, [])]
+    address = next((place for place, title in enumerate(titles) if "email" in title), 0)
+    words = ("error", "message", "reason")
+    reason = next(
+        (place for place, title in enumerate(titles) if any(word in title for word in words)), len(titles) - 1
+    )
+    whole = [row for row in rows if len(row) > max(address, reason)]
+    return [(row[address].strip().lower(), row[reason].strip()) for row in whole]

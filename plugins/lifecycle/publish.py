@@ -1,0 +1,58 @@
+"""Close a night: its figures, from the marts and from ``delivery``, stored with the run for all to read."""
+
+from datetime import date
+from typing import Any
+
+from psycopg.types.json import Jsonb
+
+from lifecycle import warehouse
+
+STAGES = """
+select coalesce(jsonb_object_agg(stage, persons), '{}') from marts.stage_daily where day = %(run_date)s
+"""
+
+TRANSITIONS = """
+select coalesce(jsonb_object_agg(move, persons), '{}') from (
+    select coalesce(from_stage, 'none') || '->' || to_stage as move, count(*) as persons
+    from marts.stage_transitions
+    where occurred_on between coalesce(%(since)s, '-infinity'::date) and %(run_date)s
+    group by move
+) as moves
+"""
+
+AUDIENCES = """
+select coalesce(jsonb_object_agg(audience, jsonb_build_object(
+    'members', members, 'added', added, 'removed', removed, 'held_out', held_out)), '{}')
+from delivery.audience where run_id = %(run_id)s
+"""
+
+READ_BACK = """
+select coalesce(jsonb_object_agg(list_name, found), '{}')
+from delivery.reconciliation where run_id = %(run_id)s
+"""
+
+
+def run(url: str, run_id: int, run_date: date, delivered: dict[str, int]) -> dict[str, Any]:
+    """Store and return the night's summary.
+
+    ``stages`` {stage: persons}, ``transitions`` {"from->to": persons} in all history up to that night, with
+    "none" before an entry, ``last_night`` the same for that day alone, ``audiences``, ``delivery``, ``esp``
+    {list: contacts read back}.
+    """
+    with warehouse.connect(url) as connection:
+
+        def figures(query: str, since: date | None = None) -> Any:
+            row = connection.execute(query, {"run_id": run_id, "run_date": run_date, "since": since}).fetchone()
+            return row[0] if row else {}
+
+        summary = {
+            "date": run_date.isoformat(),
+            "stages": figures(STAGES),
+            "transitions": figures(TRANSITIONS),
+            "last_night": figures(TRANSITIONS, since=run_date),
+            "audiences": figures(AUDIENCES),
+            "delivery": delivered,
+            "esp": figures(READ_BACK),
+        }
+        connection.execute("update delivery.run set summary = %s where run_id = %s", [Jsonb(summary), run_id])
+    return summary
