@@ -1,0 +1,217 @@
+"""The lifecycle of every customer, every night.
+
+Pull shop and e-mail data, derive every person's lifecycle stage, check it, and bring the audiences into the e-mail
+service provider. Every task can be killed and repeated at any moment; a run can be repeated for its date.
+
+**Schedule**: the marketer's file (`schedule`, in the house's zone). A scheduled run covers the business day before.
+
+**Parameter** `run_date`: the night of another date. Without it, the run's logical date counts.
+
+**When it fails**: the failed task's message says what a person has to do. A source that is down stops the delivery,
+not the stages; a gate or a guard that stops the night leaves the provider as it was. Clear the failed task to go on.
+"""
+
+import os
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+from airflow.sdk import Asset, Connection, Param, TriggerRule, dag, get_current_context, task
+from airflow.sdk.definitions.retry_policy import ExceptionRetryPolicy, RetryAction, RetryRule
+from airflow.timetables.trigger import CronTriggerTimetable
+
+from lifecycle import settings as marketer
+from lifecycle.errors import Stop
+
+SETTINGS = marketer.load()
+WAREHOUSE = "warehouse"
+
+
+def connection(name: str) -> marketer.Connection:
+    """An Airflow connection as the rooms want it."""
+    found = Connection.get(name)
+    return marketer.Connection(
+        name=name,
+        kind=found.conn_type or "",
+        host=found.host or "",
+        port=found.port,
+        login=found.login or "",
+        password=found.password or "",
+        schema=found.schema or "",
+        extra=found.extra_dejson,
+    )
+
+
+def warehouse() -> str:
+    """The warehouse's URL."""
+    return connection(WAREHOUSE).database_url()
+
+
+def destination() -> Any:
+    """The provider, with the lists and fields that the audiences need."""
+    from importlib import import_module
+
+    provider = import_module(f"lifecycle.destinations.{SETTINGS.esp.kind}")
+    lists = [audience.list for audience in SETTINGS.audiences.values()]
+    return provider.connect(connection(SETTINGS.esp.connection), lists, SETTINGS.custom_fields())
+
+
+def run_date() -> date:
+    """The one date of this run: the parameter, the partition, else the logical date in the house's zone.
+
+    A logical date at midnight UTC was given as a plain date and is taken as it stands. A run without a logical date is
+    for the last business day that is over.
+    """
+    context = get_current_context()
+    run = context["dag_run"]
+    stated = context["params"].get("run_date") or getattr(run, "partition_key", None)
+    if stated:
+        return date.fromisoformat(stated)
+    zone = ZoneInfo(SETTINGS.timezone)
+    moment: datetime | None = run.logical_date
+    if moment is None:
+        over: datetime = run.run_after.astimezone(zone) - timedelta(days=1)
+        return over.date()
+    moment = moment.astimezone(UTC)
+    return moment.date() if moment.time() == time() else moment.astimezone(zone).date()
+
+
+@task
+def prepare() -> None:
+    """Make the schemas and tables that are not dbt's."""
+    from lifecycle import extract
+
+    extract.prepare(warehouse())
+
+
+@task(map_index_template="{{ source }}")
+def extract(source: str) -> dict[str, int]:
+    """Pull what changed at one source."""
+    from lifecycle import extract as room
+
+    get_current_context()["source"] = source
+    about = SETTINGS.sources()[source]
+    return room.run(warehouse(), source, about, connection(about.connection), run_date())
+
+
+def gate(name: Literal["raw", "marts"]) -> dict[str, int]:
+    """Run one gate's checks."""
+    from lifecycle import quality
+
+    return quality.run(warehouse(), name, run_date(), SETTINGS)
+
+
+@task(trigger_rule=TriggerRule.ALL_DONE)
+def derive_anyway() -> None:
+    """The stages are derived from what is there, whatever the sources' gate says; only the delivery waits for it."""
+
+
+@task
+def transform() -> None:
+    """Build and test every model in one go."""
+    from lifecycle import quality
+    from lifecycle import transform as room
+
+    quality.store_dbt(warehouse(), room.run(warehouse(), SETTINGS, run_date()), run_date())
+
+
+def transform_by_model(manifest: str) -> Any:
+    """Build and test every model, each as a task of its own that can be looked at and run again."""
+    from cosmos import DbtTaskGroup, ExecutionConfig, ProfileConfig, ProjectConfig, RenderConfig
+    from cosmos.constants import ExecutionMode, InvocationMode, LoadMode
+    from cosmos.profiles import PostgresUserPasswordProfileMapping
+
+    from lifecycle import transform as room
+
+    def keep_results(project: str, **_: Any) -> None:
+        from lifecycle import quality
+
+        quality.store_dbt(warehouse(), Path(project) / "target" / "run_results.json", run_date())
+
+    login = PostgresUserPasswordProfileMapping(WAREHOUSE, profile_args={"schema": "marts", "threads": 2})
+    return DbtTaskGroup(
+        group_id="transform",
+        project_config=ProjectConfig(marketer.DBT_PROJECT, manifest_path=manifest, install_dbt_deps=False),
+        profile_config=ProfileConfig("lifecycle", "warehouse", profile_mapping=login),
+        execution_config=ExecutionConfig(ExecutionMode.WATCHER, InvocationMode.DBT_RUNNER),
+        render_config=RenderConfig(load_method=LoadMode.DBT_MANIFEST, exclude=["resource_type:unit_test"]),
+        operator_args={
+            "vars": {**room.variables(SETTINGS, date.min), "run_date": "{{ run_date() }}"},
+            "callback": keep_results,
+        },
+    )
+
+
+@task
+def settle() -> int:
+    """Ask about what an earlier night left open."""
+    from lifecycle import deliver
+
+    return deliver.settle(warehouse(), destination())
+
+
+@task
+def plan() -> int:
+    """Desired minus confirmed, and the guards."""
+    from lifecycle import plan as room
+
+    return room.run(warehouse(), SETTINGS.esp.kind, run_date(), SETTINGS)
+
+
+@task
+def deliver(planned: int) -> dict[str, int]:
+    """Send, confirm, put refused rows aside."""
+    from lifecycle import deliver as room
+
+    return room.run(warehouse(), destination(), planned)
+
+
+@task
+def reconcile(planned: int) -> dict[str, int]:
+    """Read the lists back and compare."""
+    from lifecycle import reconcile as room
+
+    return room.run(warehouse(), destination(), planned, [audience.list for audience in SETTINGS.audiences.values()])
+
+
+@task(outlets=[Asset("lifecycle://night")])
+def publish(planned: int, delivered: dict[str, int]) -> None:
+    """Store the night's figures."""
+    from lifecycle import publish as room
+
+    room.run(warehouse(), planned, run_date(), delivered)
+
+
+@dag(
+    schedule=CronTriggerTimetable(SETTINGS.schedule, timezone=SETTINGS.timezone, interval=timedelta(days=1)),
+    start_date=datetime(2015, 1, 1, tzinfo=UTC),
+    catchup=False,
+    max_active_runs=1,
+    doc_md=__doc__,
+    user_defined_macros={"run_date": lambda: run_date().isoformat()},
+    params={"run_date": Param(None, type=["null", "string"], format="date", description="Run the night of this date")},
+    default_args={
+        "retries": 2,
+        "retry_delay": timedelta(minutes=1),
+        "retry_exponential_backoff": True,
+        "retry_policy": ExceptionRetryPolicy(rules=[RetryRule(exception=Stop, action=RetryAction.FAIL)]),
+    },
+    tags=["lifecycle"],
+)
+def lifecycle_nightly() -> None:
+    """The whole night, top to bottom."""
+    sources = extract.expand(source=list(SETTINGS.sources()))
+    gate_raw = task(gate, task_id="gate_raw", trigger_rule=TriggerRule.ALL_DONE)("raw")
+    manifest = os.environ.get("LIFECYCLE_DBT_MANIFEST")
+    stages = transform_by_model(manifest) if manifest else transform()
+    gate_marts = task(gate, task_id="gate_marts")("marts")
+    planned = plan()
+    delivered = deliver(planned)
+
+    prepare() >> sources >> gate_raw >> derive_anyway() >> stages >> gate_marts >> settle() >> planned >> delivered
+    gate_raw >> planned
+    delivered >> reconcile(planned) >> publish(planned, delivered)
+
+
+lifecycle_nightly()
