@@ -1,0 +1,61 @@
+"""Fixtures for all tests: databases of an embedded PostgreSQL; no network but loopback, nothing of a user."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import pytest
+
+from demo import postgres
+
+if TYPE_CHECKING:
+    from tests.world import Stage, World
+
+HOME = Path(__file__).parents[1] / "build" / "test-postgres"
+
+
+@pytest.fixture(scope="session")
+def new_database() -> Iterator[Callable[[], str]]:
+    """Makes empty databases; the server starts with the first test that asks, and goes with the last."""
+    postgres.start(HOME)
+    yield lambda: postgres.create_database(HOME, f"test_{uuid4().hex}")
+    postgres.remove(HOME)
+
+
+@pytest.fixture
+def database_url(new_database: Callable[[], str]) -> str:
+    """The URL of an empty database of the test's own."""
+    return new_database()
+
+
+@pytest.fixture(scope="session")
+def provider_stage() -> Iterator["Stage"]:
+    """The server of all demo providers: starting one for every test would take most of the time."""
+    from demo.serve import running
+    from tests.world import Stage
+
+    stage = Stage()
+    with running(stage) as stage.address:
+        yield stage
+
+
+@pytest.fixture(scope="session")
+def lasting_world(new_database: Callable[[], str], provider_stage: "Stage") -> Iterator["World"]:
+    """What ``world`` begins anew with every test."""
+    from tests.world import World
+
+    world = World(new_database(), provider_stage)
+    yield world
+    world.database.close()
+
+
+@pytest.fixture
+def world(lasting_world: "World", monkeypatch: pytest.MonkeyPatch) -> "World":
+    """Hand-made marts and an empty provider; nothing waits before it tries again."""
+    from lifecycle import deliver, web
+
+    monkeypatch.setattr(web, "_backoff", lambda _: 0.0)
+    monkeypatch.setattr(deliver, "LONGEST_PAUSE", 0.0)
+    lasting_world.begin()
+    return lasting_world

@@ -1,0 +1,71 @@
+"""A tiny shop and a tiny ESP, on one server that lasts for the session while its app changes."""
+
+from collections.abc import Iterator
+
+import pytest
+import requests
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from demo.esp import Esp, Pace
+from demo.serve import running
+from demo.shop import Shop
+from tests.demo.demo_clients import Client, order
+
+
+class Stage:
+    """A server whose app can be exchanged: starting one per test would take most of the time."""
+
+    app: ASGIApp
+    url: str
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand the call to the app of the moment."""
+        await self.app(scope, receive, send)
+
+
+@pytest.fixture(scope="session")
+def stage() -> Iterator[Stage]:
+    stage = Stage()
+    with running(stage) as stage.url:
+        yield stage
+
+
+@pytest.fixture
+def shop() -> Shop:
+    """Five orders, one a day from the first of March, each modified in the reverse order of its creation."""
+    orders = [
+        order(n, f"2017-03-0{n}T12:00:00", f"2017-03-{20 - n}T12:00:00", customer_id=n % 2)
+        for n in range(1, 6)
+    ]
+    customers = [
+        {
+            "id": n,
+            "email": f"c{n}@example.com",
+            "date_created_gmt": "2017-03-01T12:00:00",
+            "username": f"u{9 - n}",
+        }
+        for n in (1, 2)
+    ]
+    products = [{"id": 7, "name": "Tea", "status": "publish", "date_created_gmt": "2017-01-01T00:00:00"}]
+    return Shop(orders=orders, customers=customers, products=products)
+
+
+@pytest.fixture
+def woo(shop: Shop, stage: Stage) -> Iterator[Client]:
+    stage.app = shop.app
+    with requests.Session() as session:
+        session.auth = ("ck_demo", "cs_demo")
+        yield Client(f"{stage.url}/wp-json/wc/v3", session)
+
+
+@pytest.fixture
+def esp() -> Esp:
+    return Esp(pace=Pace(polls=1, seconds=None))
+
+
+@pytest.fixture
+def sendgrid(esp: Esp, stage: Stage) -> Iterator[Client]:
+    stage.app = esp.app
+    with requests.Session() as session:
+        session.headers["Authorization"] = "Bearer SG.demo"
+        yield Client(stage.url, session)
