@@ -62,7 +62,12 @@ def run(url: str, name: str, source: Shop | Esp, connection: Connection, run_dat
 
     Raises an error of ``lifecycle.errors`` that names source, stream and page; nothing has landed then.
     """
-    streams: list[Stream] = import_module(f"lifecycle.sources.{source.kind}").streams(source, connection, run_date)
+    streams = import_module(f"lifecycle.sources.{source.kind}").streams(source, connection, run_date)
+    return land(url, name, source.kind, streams, run_date)
+
+
+def land(url: str, name: str, kind: str, streams: list[Stream], run_date: date) -> dict[str, int]:
+    """Read streams to their end and land them in ``raw.<kind>__<stream>``; as ``run``."""
     known = warehouse.cursors(url, name)
     readings = []
     for stream in streams:
@@ -70,11 +75,9 @@ def run(url: str, name: str, source: Shop | Esp, connection: Connection, run_dat
         readings.append(_Reading(stream, since=cursor - stream.overlap if cursor else None, cursor_at=cursor))
     landing = f"landing_{name}"
     with warehouse.only_one(url, f"extract {name}"):
-        _land(url, landing, [(f"{source.kind}__{each.stream.name}", _tables(name, each)) for each in readings])
+        _land(url, landing, [(f"{kind}__{each.stream.name}", _tables(name, each)) for each in readings])
         with warehouse.connect(url) as database:
-            changed = {
-                each.stream.name: _merge(database, source.kind, landing, name, each, run_date) for each in readings
-            }
+            changed = {each.stream.name: _merge(database, kind, landing, name, each, run_date) for each in readings}
     log.info("%s: changed documents: %s", name, changed)
     return changed
 

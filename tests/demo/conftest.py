@@ -33,10 +33,7 @@ def stage() -> Iterator[Stage]:
 @pytest.fixture
 def shop() -> Shop:
     """Five orders, one a day from the first of March, each modified in the reverse order of its creation."""
-    orders = [
-        order(n, f"2017-03-0{n}T12:00:00", f"2017-03-{20 - n}T12:00:00", customer_id=n % 2)
-        for n in range(1, 6)
-    ]
+    orders = [order(n, f"2017-03-0{n}T12:00:00", f"2017-03-{20 - n}T12:00:00", customer_id=n % 2) for n in range(1, 6)]
     customers = [
         {
             "id": n,

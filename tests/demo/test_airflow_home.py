@@ -12,9 +12,7 @@ def test_keys_are_made_up_once_per_home_and_nobody_else_reads_them(tmp_path: Pat
     first = airflow_home.environment(tmp_path / "one", {})
     assert airflow_home.environment(tmp_path / "one", {}) == first
     other = airflow_home.environment(tmp_path / "two", {})
-    assert not {value for name, value in first.items() if name.endswith(("KEY", "SECRET"))} & {
-        *other.values()
-    }
+    assert not {value for name, value in first.items() if name.endswith(("KEY", "SECRET"))} & {*other.values()}
     assert [path.stat().st_mode & 0o777 for path in (tmp_path / "one").iterdir()] == [0o600, 0o600]
 
 
@@ -45,7 +43,5 @@ def test_airflow_reads_a_connection_as_it_was_given(tmp_path: Path) -> None:
         "from airflow.sdk import Connection; found = Connection.get('woocommerce_demo');"
         "print(found.conn_type, found.host, found.login, found.password)"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program], env=surroundings, capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", program], env=surroundings, capture_output=True, text=True, check=True)
     assert done.stdout.split()[-4:] == ["http", "http://127.0.0.1:8081", "ck_demo", "cs_demo"]

@@ -81,9 +81,7 @@ def test_a_job_completes_by_time_alone_where_so_configured() -> None:
 def test_one_invalid_address_refuses_the_whole_request_and_names_the_row(sendgrid: Client, esp: Esp) -> None:
     answer = put(sendgrid, [{"email": "a@example.com"}, {"email": "000"}])
     assert answer.status_code == 400
-    assert answer.json() == {
-        "errors": [{"field": "contacts[1].email", "message": "email '000' is not valid"}]
-    }
+    assert answer.json() == {"errors": [{"field": "contacts[1].email", "message": "email '000' is not valid"}]}
     esp.settle()
     assert esp.contacts() == {}
 
@@ -105,10 +103,7 @@ def test_a_request_with_a_faulty_row_is_refused(sendgrid: Client, contact: objec
 def test_a_request_that_is_empty_or_too_large_is_refused(sendgrid: Client) -> None:
     assert put(sendgrid, []).status_code == 400
     assert put(sendgrid, [{"email": f"a{n}@example.com"} for n in range(30_001)]).status_code == 400
-    assert (
-        put(sendgrid, [{"email": f"a{n}@example.com", "city": "x" * 60} for n in range(60_000)]).status_code
-        == 400
-    )
+    assert put(sendgrid, [{"email": f"a{n}@example.com", "city": "x" * 60} for n in range(60_000)]).status_code == 400
 
 
 def test_an_unknown_list_is_refused(sendgrid: Client) -> None:
@@ -135,10 +130,7 @@ def test_lists_are_only_added_to_by_an_upsert(sendgrid: Client, esp: Esp) -> Non
 def test_a_value_of_the_wrong_type_costs_only_its_row(sendgrid: Client, esp: Esp) -> None:
     fields = {name: esp.add_field(name.lower(), name) for name in ("Number", "Date", "Text")}
     wrong = {"Number": "many", "Date": "soon", "Text": "x" * 1001}
-    rows = [
-        {"email": f"{name}@example.com", "custom_fields": {fields[name]: value}}
-        for name, value in wrong.items()
-    ]
+    rows = [{"email": f"{name}@example.com", "custom_fields": {fields[name]: value}} for name, value in wrong.items()]
     right = {fields["Number"]: 3, fields["Date"]: "2017-12-24", fields["Text"]: "x" * 1000}
     job = upsert(sendgrid, [*rows, {"email": "ok@example.com", "custom_fields": right}])
     assert (job["status"], job["results"]["errored_count"], job["results"]["created_count"]) == (
@@ -241,12 +233,7 @@ def test_custom_fields_get_numbered_ids_and_unique_names(sendgrid: Client) -> No
 
     assert create("stage").json()["id"] == "e1_T"
     assert create("orders", "Number").json()["id"] == "e2_N"
-    assert (
-        create("Stage").status_code
-        == create("first_name").status_code
-        == create("two words").status_code
-        == 400
-    )
+    assert create("Stage").status_code == create("first_name").status_code == create("two words").status_code == 400
     assert sendgrid.call("PATCH", f"{FIELDS}/e1_T", json={"name": "phase"}).json()["name"] == "phase"
     assert sendgrid.call("DELETE", f"{FIELDS}/e2_N").status_code == 204
     assert create("since", "Date").json()["id"] == "e3_D"
@@ -257,9 +244,7 @@ def test_custom_fields_get_numbered_ids_and_unique_names(sendgrid: Client) -> No
 
 def test_suppressions_are_paged_and_windowed_inclusively(sendgrid: Client, esp: Esp) -> None:
     for n in range(1, 6):
-        esp.suppress(
-            "bounces", f"a{n}@example.com", datetime.fromtimestamp(n, UTC), reason="gone", status="5.1.1"
-        )
+        esp.suppress("bounces", f"a{n}@example.com", datetime.fromtimestamp(n, UTC), reason="gone", status="5.1.1")
 
     def created(**params: object) -> list[int]:
         return [row["created"] for row in sendgrid.get("/v3/suppression/bounces", **params).json()]
@@ -304,9 +289,7 @@ def test_messages_are_found_by_window_address_and_status_newest_first(sendgrid: 
         answer = sendgrid.get("/v3/messages", query=query, limit=limit).json()
         return [message["msg_id"] for message in answer["messages"]]
 
-    window = (
-        'last_event_time BETWEEN TIMESTAMP "2017-03-02T00:00:00Z" AND TIMESTAMP "2017-03-03T00:00:00.000Z"'
-    )
+    window = 'last_event_time BETWEEN TIMESTAMP "2017-03-02T00:00:00Z" AND TIMESTAMP "2017-03-03T00:00:00.000Z"'
     assert found() == ["m0", "m2", "m1"]
     assert found(window) == ["m2", "m1"]
     assert found(f'{window} AND to_email="A1@example.com" AND status="delivered"') == ["m1"]
@@ -315,9 +298,7 @@ def test_messages_are_found_by_window_address_and_status_newest_first(sendgrid: 
     assert found() == ["m2", "m1", "m0"]
 
 
-@pytest.mark.parametrize(
-    "query", ['mood="good"', "to_email", 'status="lost"', 'to_email="a" OR status="delivered"']
-)
+@pytest.mark.parametrize("query", ['mood="good"', "to_email", 'status="lost"', 'to_email="a" OR status="delivered"'])
 def test_a_query_that_makes_no_sense_is_refused(sendgrid: Client, query: str) -> None:
     answer = sendgrid.get("/v3/messages", query=query)
     assert answer.status_code == 400

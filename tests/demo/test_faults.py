@@ -19,9 +19,7 @@ def root(client: Client) -> str:
     return client.url.removesuffix("/wp-json/wc/v3")
 
 
-@pytest.mark.parametrize(
-    ("kind", "status"), [("500", 500), ("503", 503), ("unauthorized", 401), ("forbidden", 403)]
-)
+@pytest.mark.parametrize(("kind", "status"), [("500", 500), ("503", 503), ("unauthorized", 401), ("forbidden", 403)])
 def test_a_refusal_comes_in_the_vendors_words_and_only_as_often_as_asked(
     sendgrid: Client, esp: Esp, kind: str, status: int
 ) -> None:

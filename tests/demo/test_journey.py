@@ -81,10 +81,7 @@ def test_every_targeting_is_a_message_and_a_redemption_a_later_click(esp: Esp) -
 
 
 def test_no_second_holds_more_messages_than_one_page_of_the_activity(esp: Esp) -> None:
-    assert (
-        esp.store.value("select max(n) from (select count(*) as n from message group by last_event_time)")
-        < 1_000
-    )
+    assert esp.store.value("select max(n) from (select count(*) as n from message group by last_event_time)") < 1_000
 
 
 def test_readers_and_suppressions_are_as_documented(esp: Esp) -> None:

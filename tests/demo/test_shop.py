@@ -33,9 +33,7 @@ def test_a_page_beyond_the_end_is_an_empty_success(woo: Client) -> None:
     assert ids(woo, page=99) == []
 
 
-@pytest.mark.parametrize(
-    ("name", "value"), [("per_page", 101), ("per_page", 0), ("page", 0), ("orderby", "mood")]
-)
+@pytest.mark.parametrize(("name", "value"), [("per_page", 101), ("per_page", 0), ("page", 0), ("orderby", "mood")])
 def test_a_parameter_out_of_bounds_is_named(woo: Client, name: str, value: object) -> None:
     answer = woo.get("/orders", **{name: value})
     assert answer.status_code == 400
@@ -101,9 +99,7 @@ def test_one_document_is_read_by_its_id(woo: Client) -> None:
 def test_refunds_of_an_order_are_listed_with_positive_amounts(woo: Client, shop: Shop) -> None:
     refunds = [{"id": 50, "reason": "broken", "total": "-5.00"}]
     shop.put_order(order(1, "2017-03-01T12:00:00", refunds=refunds))
-    assert [(refund["id"], refund["amount"]) for refund in woo.get("/orders/1/refunds").json()] == [
-        (50, "5.00")
-    ]
+    assert [(refund["id"], refund["amount"]) for refund in woo.get("/orders/1/refunds").json()] == [(50, "5.00")]
 
 
 def test_a_deleted_order_leaves_without_a_trace(woo: Client, shop: Shop) -> None:

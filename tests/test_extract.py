@@ -1,0 +1,396 @@
+"""Extraction lands documents whole or not at all, each once, and goes on where the last whole pull ended."""
+
+import contextlib
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from demo.faults import Fault
+from demo.shop import Shop
+from lifecycle import extract, warehouse
+from lifecycle.errors import AnswerUnreadable, RetryLater
+from lifecycle.sources import STREAMS, Stream
+from tests.sources.vendors import CASES, ESP, PAGE, PRIVATE, RUN_DATE, SHOP, Case, Stage, answering, standing
+
+PROJECT = Path(__file__).parents[1]
+ORDERS = CASES[0]
+BOUNCES = CASES[5]
+NEXT_DAY = RUN_DATE + timedelta(days=1)
+
+
+@pytest.fixture(scope="module")
+def the_stage() -> Iterator[Stage]:
+    with standing() as stage:
+        yield stage
+
+
+@pytest.fixture
+def stage(the_stage: Stage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Stage:
+    monkeypatch.setattr("tenacity.nap.time.sleep", lambda _: None)
+    monkeypatch.setattr("lifecycle.sources.woocommerce.PAGE_SIZE", PAGE)
+    monkeypatch.setattr("lifecycle.sources.sendgrid.PAGE_SIZE", PAGE)
+    monkeypatch.setattr("lifecycle.sources.sendgrid.MOST_MESSAGES", PAGE)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return the_stage
+
+
+@pytest.fixture
+def url(database_url: str) -> str:
+    extract.prepare(database_url)
+    return database_url
+
+
+def rows(url: str, statement: str) -> list[tuple[Any, ...]]:
+    with warehouse.connect(url) as connection:
+        return connection.execute(statement.encode()).fetchall()
+
+
+def raw(url: str, case: Case) -> dict[str, Any]:
+    return dict(rows(url, f"select id, doc from raw.{case.kind}__{case.stream}"))
+
+
+def pull(url: str, stage: Stage, case: Case = ORDERS, run_date: date = RUN_DATE) -> dict[str, int]:
+    source: Any = SHOP if case.kind == "woocommerce" else ESP
+    return extract.run(url, "demo", source, stage.connection(case.kind), run_date)
+
+
+def only(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out the source's other streams, for speed."""
+    source = import_module(f"lifecycle.sources.{case.kind}")
+    every: Callable[..., list[Stream]] = source.streams
+    monkeypatch.setattr(source, "streams", lambda *args: [s for s in every(*args) if s.name == case.stream])
+
+
+@pytest.mark.parametrize("kind", STREAMS)
+def test_every_stream_of_a_source_lands_in_its_own_table_with_its_pull(url: str, stage: Stage, kind: str) -> None:
+    cases = [case for case in CASES if case.kind == kind]
+    vendor = cases[0].vendor()
+    for case in cases:
+        case.put(vendor, 1)
+    stage.show(vendor.app)
+    assert pull(url, stage, cases[0]) == {case.stream: 1 for case in cases}
+    for case in cases:
+        assert len(raw(url, case)) == 1
+    pulls = "select source, stream, documents, changed, pages > 0, finished_at >= started_at from raw.pull"
+    assert sorted(rows(url, pulls)) == sorted(("demo", case.stream, 1, 1, True, True) for case in cases)
+
+
+def test_a_document_is_landed_as_it_came_under_its_source_and_key(url: str, stage: Stage) -> None:
+    shop = ORDERS.vendor(1)
+    order = {"id": 7, "status": "completed", "date_created_gmt": "2017-12-01T09:00:00", "total": "12.50"}
+    shop.put_order({**order, "billing": {"email": " Ada@Example.com "}, "line_items": [], "coupon": None})
+    stage.show(shop.app)
+    pull(url, stage)
+    found = rows(url, "select source, cursor_at, doc, is_deleted from raw.woocommerce__orders where id = 'demo/7'")
+    document = {**order, "billing": {"email": " Ada@Example.com "}, "line_items": [], "coupon": None}
+    assert found == [("demo", datetime(2017, 12, 1, 9, tzinfo=UTC), document, False)]
+
+
+@pytest.mark.parametrize("case", [*CASES[:6], *CASES[-2:]], ids=lambda case: case.stream)
+def test_a_pull_that_fails_leaves_nothing_and_the_next_one_brings_everything(
+    url: str, stage: Stage, case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    only(case, monkeypatch)
+    vendor = case.vendor(25)
+    several_calls = case.kind == "woocommerce" or case.take or case.stream == "messages"
+    vendor.faults.add(Fault("500", path=case.path, times=None, after=1 if several_calls else 0))
+    stage.show(vendor.app)
+    with pytest.raises(RetryLater, match=rf"^demo, stream {case.stream}, page \d: .* 500") as raised:
+        pull(url, stage, case)
+    assert not [word for word in PRIVATE if word in str(raised.value)]
+    assert (raw(url, case), rows(url, "select * from raw.pull")) == ({}, [])
+    vendor.faults.clear()
+    assert pull(url, stage, case) == {case.stream: 25}
+    assert len(raw(url, case)) == 25
+
+
+def test_a_failure_leaves_raw_the_pulls_and_every_other_stream_as_they_were(url: str, stage: Stage) -> None:
+    shop = ORDERS.vendor(25)
+    stage.show(shop.app)
+    pull(url, stage)
+    state = [f"select * from raw.woocommerce__{stream} order by id" for stream in STREAMS["woocommerce"]]
+    before = [rows(url, statement) for statement in (*state, "select * from raw.pull order by stream")]
+    for case in CASES[:3]:
+        for n in range(20, 60):
+            case.put(shop, n)
+    shop.faults.add(Fault("500", path="/products", times=None, after=2))
+    with pytest.raises(RetryLater, match="demo, stream products, page 3"):
+        pull(url, stage, run_date=NEXT_DAY)
+    assert [rows(url, statement) for statement in (*state, "select * from raw.pull order by stream")] == before
+    shop.faults.clear()
+    assert pull(url, stage, run_date=NEXT_DAY) == {"orders": 34, "customers": 40, "products": 40}
+
+
+def test_a_document_that_did_not_change_keeps_its_moment_of_landing(url: str, stage: Stage) -> None:
+    shop = ORDERS.vendor(3)
+    stage.show(shop.app)
+    pull(url, stage)
+    landed = "select id, loaded_at from raw.woocommerce__orders"
+    before = dict(rows(url, landed))
+    shop.put_order({"id": 2, "status": "refunded", "date_modified_gmt": "2017-12-20T00:00:00"})
+    assert pull(url, stage, run_date=NEXT_DAY)["orders"] == 1
+    after = dict(rows(url, landed))
+    assert {key for key in after if after[key] != before[key]} == {"demo/2"}
+    assert after["demo/2"] > before["demo/2"]
+
+
+def test_a_pull_goes_on_from_the_latest_change_less_the_overlap(url: str, stage: Stage) -> None:
+    shop = ORDERS.vendor(25)
+    for case in CASES[1:3]:
+        case.put(shop, 1)
+    stage.show(shop.app)
+    pull(url, stage)
+    assert not stage.calls_to("modified_after")
+    stage.show(shop.app)
+    pull(url, stage, run_date=NEXT_DAY)
+    assert stage.calls_to("/orders.*modified_after=2017-12-04T01%3A00%3A00")  # seven days before the 25th hour
+    assert stage.calls_to("/products.*modified_after=2017-12-09T01%3A00%3A00")
+    assert stage.calls_to("/customers")
+    assert not stage.calls_to("/customers.*modified_after")
+    cursors = "select stream, count(*), count(distinct cursor_at) from raw.pull group by 1"
+    assert set(rows(url, cursors)) == {("orders", 2, 1), ("products", 2, 1), ("customers", 2, 0)}
+
+
+def test_suppressions_are_read_again_from_two_days_before_the_latest(
+    url: str, stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    only(BOUNCES, monkeypatch)
+    esp = BOUNCES.vendor(25)
+    stage.show(esp.app)
+    pull(url, stage, BOUNCES)
+    stage.show(esp.app)
+    pull(url, stage, BOUNCES, NEXT_DAY)
+    latest = datetime(2017, 12, 11, 1, tzinfo=UTC) - timedelta(days=2)
+    assert stage.calls_to(f"start_time={int(latest.timestamp())}")
+
+
+def test_a_change_that_is_dated_in_the_future_does_not_move_the_cursor_there(url: str, stage: Stage) -> None:
+    shop = ORDERS.vendor()
+    shop.put_order({"id": 1, "date_modified_gmt": "2999-01-01T00:00:00"})
+    stage.show(shop.app)
+    pull(url, stage)
+    assert rows(url, "select cursor_at = started_at from raw.pull where stream = 'orders'") == [(True,)]
+
+
+def test_dates_that_no_calendar_knows_are_no_changes(url: str, stage: Stage) -> None:
+    shop = Shop()
+    stated = ["0000-00-00T00:00:00", "soon", "", None, 20171231, "0001-01-01T00:00:00+14:00"]
+    documents = [{"id": n, "date_modified_gmt": moment} for n, moment in enumerate(stated, 1)]
+    stage.show(answering(shop.app, "/orders", json.dumps(documents).encode()))
+    assert pull(url, stage)["orders"] == 6
+    assert rows(url, "select cursor_at from raw.woocommerce__orders where cursor_at is not null") == []
+
+
+def test_of_a_document_that_comes_twice_the_later_reading_counts(url: str, stage: Stage) -> None:
+    shop = ORDERS.vendor(25)
+    shop.faults.add(Fault("page_shift", path="/orders", shift=-1, after=1))
+    stage.show(shop.app)
+    changed = {"id": PAGE, "status": "refunded", "date_modified_gmt": "2017-12-30T00:00:00"}
+    stage.before_call[2] = lambda: shop.put_order(changed)
+    assert pull(url, stage)["orders"] == 25
+    assert raw(url, ORDERS)[f"demo/{PAGE}"] == changed
+
+
+def test_whatever_text_a_document_holds_it_lands(url: str, stage: Stage) -> None:
+    texts = [
+        "",
+        "\\N",
+        '"',
+        "a,b;c\td",
+        "line\r\nbreak",
+        "\\",
+        "\\u0000",
+        "'",
+        "NULL",
+        "{}",
+        "\u2028",
+        "😀",
+        "\x7f\x1b",
+    ]
+    documents = [{"id": n, "text": text, text or "key": None} for n, text in enumerate(texts, 1)]
+    odd = '{"id": "a\\u0000b\\ud800", "nul": "\\u0000\\\\\\u0000", "half": "\\udc00x", "beyond": -1e999}'
+    body = f"{json.dumps(documents)[:-1]}, {odd}]"
+    stage.show(answering(Shop().app, "/orders", body.encode()))
+    pull(url, stage)
+    landed = raw(url, ORDERS)
+    assert [landed[f"demo/{document['id']}"] for document in documents] == documents
+    replaced = {"id": "a\ufffdb\ufffd", "nul": "\ufffd\\\ufffd", "half": "\ufffdx", "beyond": None}
+    assert landed["demo/a\ufffdb\ufffd"] == replaced
+
+
+def test_two_shops_share_a_table_and_nothing_else(url: str, stage: Stage) -> None:
+    stage.show(ORDERS.vendor(2).app)
+    for name in ("north", "south"):
+        extract.run(url, name, SHOP, stage.connection("woocommerce"), RUN_DATE)
+    assert set(raw(url, ORDERS)) == {"north/1", "north/2", "south/1", "south/2"}
+
+
+def test_a_second_pull_of_the_same_source_at_the_same_time_is_told_to_come_later(url: str, stage: Stage) -> None:
+    stage.show(ORDERS.vendor(1).app)
+    with warehouse.only_one(url, "extract demo"), pytest.raises(RetryLater, match="another run"):
+        pull(url, stage)
+    assert pull(url, stage)["orders"] == 1
+
+
+def test_what_the_warehouse_refuses_is_told_without_the_rows(
+    url: str, stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, capfd: Any
+) -> None:
+    monkeypatch.setattr(extract, "_text", lambda _: '{"email": "p1@example.com')
+    stage.show(ORDERS.vendor(1).app)
+    with pytest.raises(RetryLater, match="could not be landed") as raised:
+        pull(url, stage)
+    told = f"{raised.value} {caplog.text} {''.join(capfd.readouterr())}"
+    assert not [word for word in PRIVATE if word in told]
+
+
+def test_the_working_folder_is_ours_alone_and_goes_with_the_pull(url: str, stage: Stage, tmp_path: Path) -> None:
+    shop = ORDERS.vendor(1)
+    stage.show(shop.app)
+    modes: list[int] = []
+    stage.before_call[1] = lambda: modes.extend(folder.stat().st_mode & 0o777 for folder in tmp_path.iterdir())
+    pull(url, stage)
+    assert modes == [0o700]
+    assert list(tmp_path.iterdir()) == []
+
+
+json_values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.integers(-(10**40), 10**40)
+    | st.floats()
+    | st.text(st.characters(exclude_categories=()))
+    | st.text(st.sampled_from('\0\\u0\ud83d\ude00"/x'))
+    | st.datetimes().map(datetime.isoformat),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(st.sampled_from('\0\\u0\ud83d\ude00"ab')), inner),
+    max_leaves=12,
+)
+
+
+def writable(value: Any) -> Any:
+    """The value as jsonb can hold it."""
+    if isinstance(value, str):
+        whole = value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
+        return extract.UNWRITABLE.sub("\ufffd", whole)
+    if isinstance(value, float):
+        return value if abs(value) < float("inf") else None
+    if isinstance(value, dict):
+        return {writable(key): writable(inner) for key, inner in value.items()}
+    return [writable(inner) for inner in value] if isinstance(value, list) else value
+
+
+@settings(max_examples=60, deadline=None)
+@given(value=json_values)
+def test_every_json_value_becomes_text_that_jsonb_holds(value: Any, jsonb: psycopg.Connection[Any]) -> None:
+    document = {"id": 1, "value": value}
+    text = extract._text(document)
+    assert json.loads(text) == writable(document)
+    jsonb.execute("select %s::jsonb", [text])
+
+
+@pytest.fixture(scope="module")
+def jsonb(new_database: Callable[[], str]) -> Iterator[psycopg.Connection[Any]]:
+    with warehouse.connect(new_database(), autocommit=True) as connection:
+        yield connection
+
+
+PULL = """
+import datetime, sys
+from lifecycle import extract, settings
+shop = settings.Shop(kind="woocommerce", connection="shop", timezone="UTC", currency="USD")
+where = settings.Connection("shop", host=sys.argv[2], login="ck_demo", password="cs_demo")
+extract.run(sys.argv[1], "demo", shop, where, datetime.date(2017, 12, 31))
+"""
+
+
+@contextlib.contextmanager
+def pulling(url: str, stage: Stage, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A pull in a process of its own."""
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT / "plugins"), "TMPDIR": str(folder)}
+    with subprocess.Popen([sys.executable, "-c", PULL, url, stage.url], env=environment) as process:
+        yield process
+        process.kill()
+
+
+def until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        threading.Event().wait(0.02)
+
+
+def alone(url: str) -> bool:
+    others = "select count(*) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
+    return rows(url, others) == [(0,)]
+
+
+def content(url: str) -> list[Any]:
+    documents = [f"select id, source, cursor_at, doc from raw.woocommerce__{s}" for s in STREAMS["woocommerce"]]
+    return [sorted(map(str, rows(url, statement))) for statement in documents] + [
+        sorted(rows(url, "select source, stream, run_date, documents, cursor_at from raw.pull"))
+    ]
+
+
+@pytest.fixture
+def big_shop(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Stage:
+    """A shop of 17 pages."""
+    monkeypatch.setattr("lifecycle.sources.woocommerce.PAGE_SIZE", 100)
+    at = {"status": "completed", "date_created_gmt": "2017-12-01T00:00:00"}
+    orders = [{"id": n, **at} for n in range(1, 1101)]
+    stage.show(Shop(orders=orders, products=[{"id": n} for n in range(1, 501)]).app)
+    return stage
+
+
+def test_a_pull_that_is_killed_at_any_moment_and_repeated_gives_what_one_gives(
+    new_database: Callable[[], str], big_shop: Stage, tmp_path: Path
+) -> None:
+    undisturbed, url = new_database(), new_database()
+    for database in (undisturbed, url):
+        extract.prepare(database)
+    pull(undisturbed, big_shop)
+    with pulling(url, big_shop, tmp_path) as process:
+        death = threading.Timer(random.uniform(0, 0.8), process.kill)  # noqa: S311 - any moment will do
+        big_shop.before_call[len(big_shop.calls) + random.randint(1, 17)] = death.start  # noqa: S311
+        process.wait()
+    until(partial(alone, url))
+    pull(url, big_shop)
+    assert content(url) == content(undisturbed)
+    assert not [folder for folder in tmp_path.iterdir() if folder.name.startswith("lifecycle-")]
+
+
+def test_a_pull_that_is_killed_just_before_it_commits_leaves_nothing(url: str, big_shop: Stage, tmp_path: Path) -> None:
+    blocked = "select count(*) > 0 from pg_locks where relation = 'raw.pull'::regclass and not granted"
+    with warehouse.connect(url) as gate:
+        gate.execute("lock table raw.pull in share mode")  # it can be read, and not written
+        with pulling(url, big_shop, tmp_path) as process:
+            until(lambda: rows(url, blocked) == [(True,)])
+            process.kill()
+            assert process.wait() == -signal.SIGKILL
+    until(partial(alone, url))
+    assert raw(url, ORDERS) == {}
+    assert rows(url, "select * from raw.pull") == []
+    assert pull(url, big_shop) == {"orders": 1100, "customers": 0, "products": 500}
+
+
+def test_a_document_without_a_key_stops_the_pull(url: str, stage: Stage) -> None:
+    stage.show(answering(Shop().app, "/orders", b'[{"id": 1}, {"number": 2}]'))
+    with pytest.raises(AnswerUnreadable, match="demo, stream orders, page 1: a document has no key"):
+        pull(url, stage)
+    assert raw(url, ORDERS) == {}

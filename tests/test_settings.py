@@ -1,0 +1,249 @@
+"""The marketer's file is read whole or refused with every problem in words; connections keep secrets."""
+
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from lifecycle import settings
+from lifecycle.errors import SettingsInvalid
+from lifecycle.settings import CUSTOMER_COLUMNS, DBT_PROJECT, STANDARD_COLUMNS, Connection
+
+SMALLEST: dict[str, Any] = {
+    "timezone": "Europe/Zurich",
+    "currency": "CHF",
+    "shops": {"laden": {"kind": "woocommerce", "connection": "shop", "timezone": "Europe/Zurich", "currency": "CHF"}},
+    "esp": {"kind": "sendgrid", "connection": "esp"},
+    "stages": {"at_risk": {"after_days": 30}, "lapsed": {"after_days": 60}, "lost": {"after_days": 90}},
+    "audiences": {"all_new": {"list": "New", "stages": ["new"]}},
+}
+SHIPPED = DBT_PROJECT / "vars.yml"
+
+
+def changed(place: str, value: object) -> dict[str, Any]:
+    """The smallest file with one thing put elsewhere: ``stages.lost.after_days``."""
+    document = deepcopy(SMALLEST)
+    here = document
+    *parents, last = place.split(".")
+    for part in parents:
+        here = here.setdefault(part, {})
+    here[last] = value
+    return document
+
+
+def problems(document: object) -> list[str]:
+    with pytest.raises(SettingsInvalid) as raised:
+        settings.parse(document, "file")
+    first, *lines = str(raised.value).splitlines()
+    assert first == f"file: {len(lines)} problem(s)"
+    return [line.strip() for line in lines]
+
+
+def written(folder: Path, text: str | bytes) -> Path:
+    path = folder / "vars.yml"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+def test_the_shipped_file_is_valid_and_names_every_option() -> None:
+    shipped = settings.load(SHIPPED)
+    document = yaml.safe_load(SHIPPED.read_text())["vars"]["lifecycle"]
+    assert shipped.model_dump() == document
+    assert set(shipped.sources()) == {"demo", "esp"}
+
+
+def test_what_is_left_out_has_a_default_and_may_contact_nobody_without_consent() -> None:
+    smallest = settings.parse(SMALLEST)
+    assert smallest.consent.existing_customers is False
+    assert smallest.shops["laden"].paid_statuses == ["processing", "completed"]
+    assert smallest.audiences["all_new"].holdout_share == 0
+    assert settings.parse(smallest.model_dump()) == smallest
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "words"),
+    [
+        (
+            "stage",
+            {},
+            "stage: unknown key; valid keys: timezone, schedule, currency, shops, esp, stages, vip",
+        ),
+        ("shops.laden.paid", [], "shops.laden.paid: unknown key; valid keys: kind, connection, timezone"),
+        (
+            "audiences.all_new.field",
+            [],
+            "audiences.all_new.field: unknown key; valid keys: list, description",
+        ),
+        ("stages.new.days", 3, "stages.new.days: unknown key; valid keys: max_days"),
+        ("stages.lost.after_days", "90", "stages.lost.after_days: Input should be a valid integer, not '90'"),
+        (
+            "stages.lost.after_days",
+            0,
+            "stages.lost.after_days: Input should be greater than or equal to 1, not 0",
+        ),
+        ("stages.lost.after_days", 60, "stages: at_risk, lapsed and lost must come one after the other"),
+        ("stages.lost.after_days", True, "stages.lost.after_days: Input should be a valid integer, not True"),
+        ("stages.at_risk", 30, "stages.at_risk: Input should be a valid dictionary"),
+        ("vip.share", 5, "vip.share: Input should be less than 1, not 5"),
+        ("vip.share", float("nan"), "vip.share: Input should be"),
+        ("vip.by", "value", "vip.by: Input should be 'revenue' or 'orders', not 'value'"),
+        ("timezone", "Europe/Zürich", "timezone: 'Europe/Zürich' is no time zone; give an IANA name"),
+        ("timezone", "../../etc/passwd", "is no time zone"),
+        ("schedule", "at night", "schedule: 'at night' is no cron expression; give five fields"),
+        ("currency", "Fr.", "currency: String should match pattern '^[A-Z]{3}$', not 'Fr.'"),
+        ("shops", {}, "shops: Dictionary should have at least 1 item"),
+        ("shops.laden.kind", "magento", "shops.laden.kind: Input should be 'woocommerce', not 'magento'"),
+        (
+            "shops.laden.overlap_days",
+            -1,
+            "shops.laden.overlap_days: Input should be greater than or equal to 0",
+        ),
+        ("shops.laden.paid_statuses", [], "shops.laden.paid_statuses: List should have at least 1 item"),
+        ("shops.laden.paid_statuses", "completed", "shops.laden.paid_statuses: Input should be a valid list"),
+        (
+            "audiences.all_new.stages",
+            ["old"],
+            "audiences.all_new.stages.0: Input should be 'prospect', 'new'",
+        ),
+        (
+            "audiences.all_new.fields",
+            ["email"],
+            "'email' is no column to push; valid values: stage, stage_since",
+        ),
+        ("audiences.all_new.holdout_share", 1, "holdout_share: Input should be less than 1, not 1"),
+        ("audiences.all_new.list", "", "audiences.all_new.list: String should have at least 1 character"),
+        ("audiences.two", {"list": "New", "stages": ["new"]}, "used more than once: ['New']"),
+        ("esp.opt_in_lists", ["New"], "no opt-in list; used more than once: ['New']"),
+        ("shops.esp", SMALLEST["shops"]["laden"], "a shop can't be named 'esp'"),
+        ("consent.existing_customers", "yes", "consent.existing_customers: Input should be a valid boolean"),
+        ("guards.max_removed_share", 50, "guards.max_removed_share: Input should be less than or equal to 1"),
+    ],
+)
+def test_a_mistake_is_told_with_its_place_and_what_would_be_valid(place: str, value: object, words: str) -> None:
+    (problem,) = problems(changed(place, value))
+    assert words in problem
+
+
+@pytest.mark.parametrize("name", ["Laden", "my shop", "1st", "a__b", "a_", "_a", "", "x" * 41, "straße", "a.b"])
+def test_a_name_that_no_schema_can_bear_is_refused(name: str) -> None:
+    (problem,) = problems(SMALLEST | {"shops": {name: SMALLEST["shops"]["laden"]}})
+    assert problem.startswith("shops.")
+
+
+def test_all_problems_are_told_at_once() -> None:
+    document = changed("stages.lost.after_days", "soon") | {"currency": "euro", "shop": {}}
+    del document["esp"]
+    told = "\n".join(problems(document))
+    for place in ("stages.lost.after_days", "currency", "shop: unknown key", "esp: Field required"):
+        assert place in told
+
+
+@pytest.mark.parametrize("document", [None, [], "text", 3])
+def test_a_file_of_another_shape_is_refused(document: object) -> None:
+    (problem,) = problems(document)
+    assert problem.startswith("lifecycle: Input should be a valid dictionary")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("vars:\n  lifecycle:\n    currency: CHF\n    currency: EUR\n", "line 3: given twice: currency"),
+        ("vars: {lifecycle: {a: {b: 1, b: 2}}}", "line 1: given twice: b"),
+        ("vars: {life: {}}", "must hold 'vars:' with 'lifecycle:' inside"),
+        ("- vars", "must hold 'vars:' with 'lifecycle:' inside"),
+        ("", "must hold 'vars:' with 'lifecycle:' inside"),
+        ("vars: [", "no valid YAML"),
+        ("vars: {lifecycle: {since: 2017-13-45}}", "no valid YAML"),
+        ("vars: !!python/object/apply:os.system ['true']", "no valid YAML"),
+        ("vars: {? [a] : 1}", "no valid YAML"),
+        ("# für alle".encode("latin-1"), "is not encoded as UTF-8"),
+    ],
+)
+def test_a_file_that_cannot_be_understood_is_named_with_the_reason(
+    tmp_path: Path, text: str | bytes, words: str
+) -> None:
+    path = written(tmp_path, text)
+    with pytest.raises(SettingsInvalid) as raised:
+        settings.load(path)
+    assert str(raised.value).startswith(f"{path}: ")
+    assert words in str(raised.value)
+
+
+@pytest.mark.parametrize("name", ["", "nowhere.yml"])
+def test_a_file_that_cannot_be_opened_is_named(tmp_path: Path, name: str) -> None:
+    with pytest.raises(SettingsInvalid, match=r"cannot be read .* LIFECYCLE_CONFIG must name a file"):
+        settings.load(tmp_path / name)
+
+
+def test_the_environment_names_another_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIFECYCLE_CONFIG", str(written(tmp_path, yaml.safe_dump({"vars": {"lifecycle": SMALLEST}}))))
+    assert set(settings.load().shops) == {"laden"}
+    for nothing in ("", None):
+        monkeypatch.delenv("LIFECYCLE_CONFIG") if nothing is None else monkeypatch.setenv("LIFECYCLE_CONFIG", nothing)
+        assert settings.config_path() == SHIPPED
+
+
+def test_the_columns_to_push_are_columns_of_the_customers_contract() -> None:
+    models = yaml.safe_load((DBT_PROJECT / "models" / "marts" / "_marts__models.yml").read_text())["models"]
+    (customers,) = [model for model in models if model["name"] == "customers"]
+    types = {column["name"]: column["data_type"].partition("(")[0] for column in customers["columns"]}
+    private = {column["name"] for column in customers["columns"] if "pii" in str(column.get("config"))}
+    at_the_provider = {
+        "text": "Text",
+        "date": "Date",
+        "integer": "Number",
+        "numeric": "Number",
+        "boolean": "Text",
+    }
+    assert {name: at_the_provider[types[name]] for name in CUSTOMER_COLUMNS} == CUSTOMER_COLUMNS
+    assert not private & set(CUSTOMER_COLUMNS)
+    assert set(STANDARD_COLUMNS) <= set(CUSTOMER_COLUMNS)
+
+
+def test_custom_fields_are_the_standard_ones_and_the_audiences_own_each_once() -> None:
+    fields = settings.parse(changed("audiences.all_new.fields", ["revenue", "vip", "first_order_on"])).custom_fields()
+    assert list(fields) == [f"lifecycle_{name}" for name in (*STANDARD_COLUMNS, "vip", "first_order_on")]
+    assert (fields["lifecycle_vip"], fields["lifecycle_first_order_on"]) == ("Text", "Date")
+
+
+@pytest.mark.parametrize(
+    ("connection", "url"),
+    [
+        (Connection("c", host="https://shop.example/"), "https://shop.example"),
+        (Connection("c", host="https://shop.example/sub", port=8443), "https://shop.example:8443/sub"),
+        (Connection("c", host="https://shop.example:1", port=8443), "https://shop.example:1"),
+        (Connection("c", host="shop.example"), "https://shop.example"),
+        (Connection("c", kind="http", host="shop.example"), "http://shop.example"),
+        (Connection("c", kind="http", schema="https", host="shop.example"), "https://shop.example"),
+        (Connection("c", host="127.0.0.1", port=8001), "http://127.0.0.1:8001"),
+        (Connection("c"), "https://api.example"),
+    ],
+)
+def test_a_connection_gives_its_address_and_encrypts_unless_told_otherwise(connection: Connection, url: str) -> None:
+    assert connection.base_url("https://api.example") == url
+
+
+def test_a_connection_without_a_host_says_so() -> None:
+    with pytest.raises(SettingsInvalid, match="connection woo: give the host"):
+        Connection("woo").base_url()
+
+
+def test_a_warehouse_connection_becomes_a_url() -> None:
+    connection = Connection(
+        "w",
+        host="db",
+        login="me@x",
+        password="p@ss/w:rd",
+        schema="ware house",
+        extra={"sslmode": "require", "x": 1},
+    )
+    assert connection.database_url() == "postgresql://me%40x:p%40ss%2Fw%3Ard@db:5432/ware%20house?sslmode=require"
+    with pytest.raises(SettingsInvalid, match=r"missing login, password, database \(schema\)"):
+        Connection("w", host="db").database_url()
+
+
+def test_a_connection_never_shows_its_secrets() -> None:
+    shown = repr(Connection("c", login="ck_secret", password="cs_secret", extra={"key": "k_secret"}))
+    assert "secret" not in shown
