@@ -18,7 +18,7 @@ from psycopg.rows import class_row
 
 from lifecycle import warehouse
 from lifecycle.destinations import Contact, Destination, Outcome
-from lifecycle.errors import AnswerUnreadable, RetryLater, RowRejected
+from lifecycle.errors import RetryLater, RowRejected
 
 PATIENCE_SECONDS = 15 * 60.0
 LONGEST_PAUSE = 10.0
@@ -81,7 +81,23 @@ select %(destination)s, person_id, plan.email, plan.desired, plan.add_lists, now
 from delivery.job_row join delivery.plan using (run_id, person_id)
 where job_id = %(job_id)s and not person_id = any(%(rejected)s)
 on conflict (destination, person_id) do update
-set email = excluded.email, fields = excluded.fields, confirmed_at = now(), run_id = excluded.run_id,
+set email = excluded.email, fields = excluded.fields, is_certain = true, confirmed_at = now(), run_id = excluded.run_id,
+    lists = array(select unnest(known.lists) union select unnest(excluded.lists) order by 1)
+"""
+
+DOUBT = """
+insert into delivery.ledger as known (destination, person_id, email, fields, lists, is_certain, confirmed_at, run_id)
+select %(destination)s, person_id, plan.email,
+    (select coalesce(jsonb_object_agg(key, null::text), '{}') from jsonb_object_keys(plan.desired) as key),
+    plan.add_lists, false, now(), plan.run_id
+from delivery.job_row join delivery.plan using (run_id, person_id)
+where job_id = %(job_id)s and not person_id = any(%(rejected)s)
+on conflict (destination, person_id) do update
+set is_certain = false,
+    fields = (
+        select coalesce(jsonb_object_agg(key, null::text), '{}')
+        from jsonb_object_keys(known.fields || excluded.fields) as key
+    ),
     lists = array(select unnest(known.lists) union select unnest(excluded.lists) order by 1)
 """
 
@@ -152,7 +168,8 @@ def counts(connection: warehouse.Connection, run_id: int) -> dict[str, int]:
         select
             (select count(*) from delivery.plan where run_id = %(run_id)s),
             (select count(*) from (select person_id from sent union table rejected) as people),
-            (select count(*) from sent where finished and person_id not in (select person_id from rejected)),
+            (select count(*) from sent where finished and person_id not in (
+                table rejected union select person_id from delivery.ledger where not is_certain)),
             (select count(*) from rejected)
         """,
         {"run_id": run_id},
@@ -188,9 +205,11 @@ def _send(
 ) -> None:
     """Send one batch. Rows that the provider names are put aside, the rest sent; if it names none, halve."""
     while batch:
+        job = _store_job(connection, destination, run_id, "upsert", None, [row.person_id for row, _ in batch])
         try:
             provider_job = destination.upsert([contact for _, contact in batch], lists)
         except RowRejected as refusal:
+            connection.execute("update delivery.job set status = 'failed' where job_id = %s", [job.job_id])
             named = {place: why for place, why in refusal.reasons.items() if place < len(batch)}
             if not named and len(batch) > 1:
                 middle = len(batch) // 2
@@ -202,7 +221,10 @@ def _send(
                 _reject(connection, destination, run_id, batch[place][0].person_id, why)
             batch = [row for place, row in enumerate(batch) if place not in named]
         else:
-            _store_job(connection, destination, run_id, "upsert", provider_job, [row.person_id for row, _ in batch])
+            connection.execute(
+                "update delivery.job set status = 'submitted', provider_job = %s where job_id = %s",
+                [provider_job, job.job_id],
+            )
             return
 
 
@@ -238,12 +260,12 @@ def _store_job(
     people: Iterable[UUID],
     list_name: str | None = None,
 ) -> Job:
-    """Remember a request and its rows before its outcome is asked about."""
+    """Remember a request and its rows: an upsert before it is made, a removal before its outcome is asked about."""
     with connection.transaction():
         row = connection.execute(
             "insert into delivery.job (run_id, destination, kind, list_name, provider_job, status)"
-            " values (%s, %s, %s, %s, %s, 'submitted') returning job_id",
-            [run_id, destination.name, kind, list_name, provider_job],
+            " values (%s, %s, %s, %s, %s, %s) returning job_id",
+            [run_id, destination.name, kind, list_name, provider_job, "intended" if kind == "upsert" else "submitted"],
         ).fetchone()
         job = Job(row[0] if row else 0, run_id, kind, list_name, provider_job or "")
         connection.execute(
@@ -254,10 +276,17 @@ def _store_job(
 
 
 def _wait(connection: warehouse.Connection, destination: Destination) -> int:
-    """Ask about every open job until it has an outcome; return how many were open.
+    """Ask about every open job until it has an outcome; return how many were open, cut-off requests included.
 
     Raises ``RetryLater`` after ``PATIENCE_SECONDS``; the jobs stay open, and the next run asks again.
     """
+    cut_off = connection.execute(
+        "select job_id from delivery.job where destination = %s and status = 'intended'", [destination.name]
+    ).fetchall()
+    for (job_id,) in cut_off:
+        with connection.transaction():
+            connection.execute(DOUBT, {"destination": destination.name, "job_id": job_id, "rejected": []})
+            connection.execute("update delivery.job set status = 'failed' where job_id = %s", [job_id])
     with connection.cursor(row_factory=class_row(Job)) as cursor:
         still_open = cursor.execute(
             "select job_id, run_id, kind, list_name, coalesce(provider_job, '') as provider_job,"
@@ -265,7 +294,7 @@ def _wait(connection: warehouse.Connection, destination: Destination) -> int:
             " from delivery.job where destination = %s and status = 'submitted' order by job_id",
             [PATIENCE_SECONDS, destination.name],
         ).fetchall()
-    asked, until, pause = len(still_open), time.monotonic() + PATIENCE_SECONDS, 0.1
+    asked, until, pause = len(cut_off) + len(still_open), time.monotonic() + PATIENCE_SECONDS, 0.1
     while still_open:
         still_open = [job for job in still_open if not _settled(connection, destination, job)]
         if still_open and time.monotonic() > until:
@@ -302,15 +331,15 @@ def _finish(connection: warehouse.Connection, destination: Destination, job: Job
     """Write a job's outcome: ledger, rejected rows and the job's end, in one transaction."""
     people, reasons = _people(connection, job), dict(outcome.rejected)
     refused = {person_id: reasons[email.lower()] for person_id, email in people if email.lower() in reasons}
-    if len(refused) < outcome.rejected_count and outcome.status == "completed":
-        message = f"job {job.job_id}: {outcome.rejected_count} rows were refused, but only {len(refused)} are named"
-        raise AnswerUnreadable(message)
+    unnamed = max(outcome.rejected_count - len(refused), 0)
+    if unnamed and outcome.status == "completed":
+        log.warning("job %d: %d refused rows are not named; its people are sent again", job.job_id, unnamed)
     values = {
         "destination": destination.name,
         "job_id": job.job_id,
         "list_name": job.list_name,
         "rejected": list(refused),
-        "confirmed": len(people) - len(refused) if outcome.status == "completed" else 0,
+        "confirmed": len(people) - len(refused) if outcome.status == "completed" and not unnamed else 0,
         "refused": len(refused),
         "status": outcome.status,
     }
@@ -318,7 +347,8 @@ def _finish(connection: warehouse.Connection, destination: Destination, job: Job
         for person_id, why in refused.items():
             _reject(connection, destination, job.run_id, person_id, why)
         if outcome.status == "completed":
-            connection.execute(CONFIRM_UPSERT if job.kind == "upsert" else CONFIRM_REMOVAL, values)
+            confirm = CONFIRM_UPSERT if job.kind == "upsert" else CONFIRM_REMOVAL
+            connection.execute(DOUBT if unnamed else confirm, values)
         connection.execute(
             "update delivery.job set status = %(status)s, finished_at = now(), confirmed = %(confirmed)s,"
             " rejected = %(refused)s where job_id = %(job_id)s",

@@ -31,7 +31,9 @@ wanted as (
     left join memberships using (person_id)
 ),
 confirmed as (
-    select * from delivery.ledger where destination = %(destination)s
+    select *, case when is_certain then lists else '{}' end as certain_lists
+    from delivery.ledger
+    where destination = %(destination)s
 ),
 compared as (
     select
@@ -41,7 +43,7 @@ compared as (
         confirmed.person_id is not null as is_known,
         coalesce(wanted.fields, confirmed.fields) as desired,
         coalesce(confirmed.fields, '{}') as held,
-        array(select unnest(wanted.lists) except select unnest(confirmed.lists) order by 1) as add_lists,
+        array(select unnest(wanted.lists) except select unnest(confirmed.certain_lists) order by 1) as add_lists,
         array(select unnest(confirmed.lists) except select unnest(wanted.lists) order by 1) as remove_lists
     from wanted
     full join confirmed using (person_id)

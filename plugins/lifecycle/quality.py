@@ -93,8 +93,10 @@ def run(url: str, gate: Gate, run_date: date, settings: Settings) -> dict[str, i
     return counts
 
 
-def store_dbt(url: str, run_results: Path | Mapping[str, Any], run_date: date) -> dict[str, int]:
+def store_dbt(url: str, run_results: Path | Mapping[str, Any], run_date: date, *, whole: bool = True) -> dict[str, int]:
     """Store the outcome of dbt's tests as gate ``dbt``; return how many passed, warned and failed.
+
+    A ``whole`` build replaces what is known of that date; a model that was built again, only its own tests.
 
     ``run_results`` is dbt's ``run_results.json``, as a path or as read. The manifest beside the path, if any,
     tells which model a test belongs to and how severe it is.
@@ -109,7 +111,7 @@ def store_dbt(url: str, run_results: Path | Mapping[str, Any], run_date: date) -
         document = run_results
     outcomes = [outcome for outcome in document["results"] if _is_made_test(outcome)]
     results = [_dbt_result(outcome, nodes.get(outcome["unique_id"], {})) for outcome in outcomes]
-    _store(url, "dbt", run_date, results)
+    _store(url, "dbt", run_date, results, whole=whole)
     return _tell("dbt", results)
 
 
@@ -338,10 +340,15 @@ def _dbt_result(outcome: Mapping[str, Any], node: Mapping[str, Any]) -> Result:
     )
 
 
-def _store(url: str, gate: str, run_date: date, results: list[Result]) -> None:
-    """Replace what is known of the gate on that date, in one transaction."""
+def _store(url: str, gate: str, run_date: date, results: list[Result], *, whole: bool = True) -> None:
+    """Replace what is known of the gate on that date, or of these checks alone, in one transaction."""
+    checks = None if whole else [result.expectation for result in results]
     with warehouse.connect(url) as database, database.cursor() as cursor:
-        cursor.execute("delete from quality.result where run_date = %s and gate = %s", [run_date, gate])
+        cursor.execute(
+            "delete from quality.result where run_date = %s and gate = %s"
+            " and (%s::text[] is null or expectation = any(%s))",
+            [run_date, gate, checks, checks],
+        )
         cursor.executemany(
             "insert into quality.result"
             " (run_date, gate, suite, expectation, column_name, severity, success, observed, threshold)"

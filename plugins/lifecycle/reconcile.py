@@ -13,7 +13,7 @@ COMPARE = """
 insert into delivery.reconciliation (run_id, list_name, expected, found, missing, extra)
 with expected as (
     select lower(email) as email from delivery.ledger
-    where destination = %(destination)s and %(list_name)s = any(lists)
+    where destination = %(destination)s and is_certain and %(list_name)s = any(lists)
 ),
 found as (
     select distinct email from read_back

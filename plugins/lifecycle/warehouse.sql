@@ -68,18 +68,21 @@ create table if not exists delivery.plan (
 );
 
 -- What the provider has confirmed, never what we hoped; lists that others put a person on are not ours and not here.
+-- A row that is not certain names lists that a request without an answer may have added, and fields of unknown value:
+-- the next plan writes the person whole, and takes them off those lists that are not wanted.
 create table if not exists delivery.ledger (
     destination text not null,
     person_id uuid not null,
     email text not null,
     fields jsonb not null,
     lists text[] not null,
+    is_certain boolean not null default true,
     confirmed_at timestamptz not null,
     run_id bigint not null references delivery.run,
     primary key (destination, person_id)
 );
 
--- One request whose outcome the provider tells later. Its id is stored before it is asked about.
+-- One request whose outcome the provider tells later. It is noted before it is made, its id before it is asked about.
 create table if not exists delivery.job (
     job_id bigint generated always as identity primary key,
     run_id bigint not null references delivery.run,
@@ -87,13 +90,13 @@ create table if not exists delivery.job (
     kind text not null check (kind in ('upsert', 'remove')),
     list_name text,
     provider_job text,
-    status text not null check (status in ('submitted', 'completed', 'failed')),
+    status text not null check (status in ('intended', 'submitted', 'completed', 'failed')),
     submitted_at timestamptz not null default now(),
     finished_at timestamptz,
     confirmed bigint,
     rejected bigint
 );
-create index if not exists job_open on delivery.job (destination) where status = 'submitted';
+create index if not exists job_open on delivery.job (destination) where status in ('intended', 'submitted');
 
 create table if not exists delivery.job_row (
     job_id bigint not null references delivery.job,

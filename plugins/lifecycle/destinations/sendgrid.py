@@ -19,7 +19,7 @@ from python_http_client.exceptions import HTTPError
 from sendgrid import SendGridAPIClient
 
 from lifecycle.destinations import Contact, Outcome
-from lifecycle.errors import AnswerUnreadable, RetryLater, RowRejected, SettingsInvalid
+from lifecycle.errors import AccessDenied, AnswerUnreadable, RetryLater, RowRejected, SettingsInvalid
 from lifecycle.settings import Connection, FieldType
 from lifecycle.sources import sendgrid as source
 from lifecycle.web import Session, attempt, problem
@@ -242,9 +242,13 @@ def _part(answer: Any, name: str) -> Any:
 def _rejected_rows(url: str) -> list[tuple[str, str]]:
     """The rows of an ``errors_url`` file: a CSV whose columns SendGrid doesn't document.
 
-    The address is in the column named so, else in the first; the message in one named so, else in the last.
+    Nothing if the link has expired. The address is in the column named so, else in the first; the message in one named
+    so, else in the last.
     """
-    text = Session().get(url).content.decode("utf-8-sig", errors="replace")
+    try:
+        text = Session().get(url).content.decode("utf-8-sig", errors="replace")
+    except (AccessDenied, AnswerUnreadable):  # the link has expired
+        return []
     rows = csv.reader(io.StringIO(text, newline=""))
     titles = [title.strip().lower() for title in next(rows, [])]
     address = next((place for place, title in enumerate(titles) if "email" in title), 0)

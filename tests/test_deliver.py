@@ -1,0 +1,402 @@
+"""The delivery: the provider ends up as planned, and the ledger is what it confirmed, whatever happens."""
+
+import dataclasses
+import logging
+import traceback
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from demo.esp import Pace
+from demo.faults import Fault
+from lifecycle import deliver, warehouse, web
+from lifecycle.destinations import Outcome, sendgrid
+from lifecycle.errors import AccessDenied, AnswerUnreadable, LifecycleError, RetryLater
+from tests.world import KEY, Person, World, provider
+
+ADA, BEN, EVE = "ada@example.com", "ben@example.com", "eve@example.com"
+STAGE = {"lifecycle_stage": "active"}
+CONTACTS, IMPORTS, SEARCH = "/contacts$", "/contacts/imports/", "/contacts/search/emails$"
+
+
+def crowd(count: int, *audiences: str, **fields: Any) -> Iterator[Person]:
+    return (Person(f"p{number}@example.com", audiences, fields=STAGE | fields) for number in range(count))
+
+
+def jobs(world: World) -> list[tuple[str, str]]:
+    return world.rows("select kind, status from delivery.job order by job_id")
+
+
+def rejects(world: World) -> list[tuple[str, str]]:
+    return world.rows("select email, message from delivery.reject order by email")
+
+
+def requested(world: World) -> list[int]:
+    return [job["results"]["requested_count"] for job in world.esp.jobs()]
+
+
+def test_the_provider_and_the_ledger_hold_what_was_planned(world: World) -> None:
+    fields = {
+        "lifecycle_stage": "at_risk",
+        "lifecycle_stage_since": "2017-12-01",
+        "lifecycle_orders": 3,
+        "lifecycle_last_category": "Käse 🧀",
+    }
+    world.want(Person(ADA, ["vip", "at_risk"], fields=fields), Person(BEN, ["lapsed"]))
+    assert world.night() == {"planned": 2, "sent": 2, "confirmed": 2, "rejected": 0}
+    since = {"lifecycle_stage_since": "2017-12-01T00:00:00Z"}
+    assert world.held() == {ADA: (fields | since, ["At risk", "VIP"]), BEN: (STAGE, ["Lapsed"])}
+    assert world.ledger() == {ADA: (fields, ["At risk", "VIP"]), BEN: (STAGE, ["Lapsed"])}
+
+
+def test_a_field_that_vanished_is_emptied_at_the_provider(world: World) -> None:
+    world.want(Person(ADA, ["vip"], fields=STAGE | {"lifecycle_orders": 3}))
+    world.night()
+    world.want(Person(ADA, ["vip"]))
+    world.night()
+    assert world.held() == {ADA: (STAGE, ["VIP"])}
+
+
+def test_a_field_that_is_no_longer_pushed_is_emptied_at_the_provider(world: World) -> None:
+    world.want(Person(ADA, ["vip"], fields=STAGE | {"lifecycle_orders": 3}))
+    world.night()
+    world.want(Person(ADA, ["vip"]))
+    connection = sendgrid.connect(provider(world.address), world.lists.values(), {"lifecycle_stage": "Text"})
+    world.deliver(world.plan(), connection)
+    assert world.held() == {ADA: (STAGE, ["VIP"])}
+
+
+def test_members_move_to_a_renamed_list(world: World) -> None:
+    world.want(*crowd(3, "vip"))
+    world.night()
+    world.lists["vip"] = "Best customers"
+    world.want(*crowd(3, "vip"))
+    world.night()
+    assert {tuple(lists) for _, lists in world.held().values()} == {("Best customers",)}
+
+
+def test_a_list_that_was_deleted_at_the_provider_needs_no_leaving(world: World) -> None:
+    world.want(Person(ADA, ["vip"]))
+    world.night()
+    world.esp.store.run("delete from list where name = 'VIP'")
+    del world.lists["vip"]
+    world.want(Person(ADA))
+    world.night()
+    assert world.ledger() == {ADA: (STAGE, [])}
+
+
+def test_batches_are_full_and_hold_people_who_join_the_same_lists(world: World) -> None:
+    world.want(*crowd(5, "vip"), Person(ADA, ["lapsed"]), Person(BEN, ["vip", "lapsed"]))
+    world.deliver(world.plan(), dataclasses.replace(world.destination(), most_contacts=2))
+    assert sorted(requested(world)) == [1, 1, 1, 2, 2]
+    assert world.ledger() == world.held()
+
+
+def test_a_batch_stays_below_the_bytes_that_the_provider_takes(world: World) -> None:
+    world.want(*crowd(600, "vip", "at_risk", "lapsed", lifecycle_last_category="🧀" * 1000))
+    assert world.night()["confirmed"] == 600
+    assert len(requested(world)) == world.calls("PUT") == 2
+
+
+def test_a_job_is_stored_before_it_is_asked_about_and_counts_only_when_confirmed(world: World) -> None:
+    seen: list[tuple[Any, ...]] = []
+
+    class Watched:
+        def __init__(self) -> None:
+            self.inner = world.destination()
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self.inner, name)
+
+        def outcome(self, job: str) -> Outcome:
+            seen.extend(world.rows("select status from delivery.job where provider_job = %s", job))
+            seen.extend(world.rows("select lists from delivery.ledger"))
+            return self.inner.outcome(job)
+
+    world.want(Person(ADA, ["vip"]))
+    world.deliver(world.plan(), Watched())
+    assert seen == [("submitted",)]
+    assert world.ledger() == world.held()
+
+
+def test_a_night_with_nothing_to_send_makes_no_writing_call(world: World) -> None:
+    world.want(*crowd(3, "vip"))
+    world.night()
+    world.esp.faults.requests.clear()
+    assert world.night() == {"planned": 0, "sent": 0, "confirmed": 0, "rejected": 0}
+    assert world.esp.faults.writes() == 0
+
+
+def test_a_delivery_that_is_repeated_sends_nothing(world: World) -> None:
+    world.want(*crowd(3, "vip"))
+    run_id = world.plan()
+    first = world.deliver(run_id)
+    world.esp.faults.requests.clear()
+    assert world.deliver(run_id) == first
+    assert world.esp.faults.writes() == 0
+
+
+def test_rows_that_the_provider_refuses_are_put_aside_with_its_message(world: World) -> None:
+    world.esp.faults.add(Fault("rows_rejected", method="PUT", rows=1, message="mailbox is a role account"))
+    world.want(*crowd(3, "vip"))
+    assert world.night() == {"planned": 3, "sent": 3, "confirmed": 2, "rejected": 1}
+    ((email, message),) = rejects(world)
+    assert message == "mailbox is a role account"
+    assert world.ledger() == world.held()
+    assert email not in world.ledger()
+
+
+def test_a_job_in_which_every_row_is_refused_is_not_sent_again(world: World) -> None:
+    world.esp.faults.add(Fault("rows_rejected", method="PUT", rows=3, message="no"))
+    world.want(*crowd(3, "vip"))
+    assert world.night() == {"planned": 3, "sent": 3, "confirmed": 0, "rejected": 3}
+    assert world.calls("PUT") == 1
+    assert world.ledger() == {}
+
+
+def test_people_of_a_job_whose_refused_rows_are_not_all_named_are_sent_again_the_next_night(world: World) -> None:
+    world.esp.faults.add(Fault("rows_rejected", method="PUT", rows=2), Fault("not_json", path="/_files/"))
+    world.want(*crowd(3, "vip"))
+    assert world.night() == {"planned": 3, "sent": 3, "confirmed": 0, "rejected": 0}
+    assert world.night() == {"planned": 3, "sent": 3, "confirmed": 3, "rejected": 0}
+    assert world.ledger() == world.held()
+
+
+def test_who_may_be_on_a_list_by_a_lost_request_is_taken_off_when_contact_is_no_longer_allowed(world: World) -> None:
+    world.esp.faults.add(Fault("500", method="PUT", performed=True, times=None))
+    world.want(*crowd(3, "vip"))
+    with pytest.raises(RetryLater):
+        world.night()
+    world.esp.faults.clear()
+    world.esp.settle()
+    assert len(world.esp.members("VIP")) == 3
+    world.want(*crowd(2, "vip"))
+    deliver.settle(world.url, world.destination())
+    world.night()
+    assert len(world.esp.members("VIP")) == 2
+    assert world.planned(world.plan()) == {}
+
+
+def test_rows_that_a_400_names_are_put_aside_and_the_others_sent(world: World) -> None:
+    world.want(*crowd(3, "vip"), Person("000", ["vip"]))
+    assert world.night() == {"planned": 4, "sent": 4, "confirmed": 3, "rejected": 1}
+    assert rejects(world) == [("000", "email '000' is not valid")]
+    assert world.ledger() == world.held()
+
+
+def test_a_batch_that_a_400_refuses_without_naming_rows_is_halved(world: World) -> None:
+    world.esp.faults.add(Fault("400", method="PUT", body={"errors": [{"message": "no"}]}))
+    world.want(*crowd(5, "vip"))
+    assert world.night()["confirmed"] == 5
+    assert requested(world) == [2, 3]
+
+
+def test_halving_ends_with_the_single_row_put_aside(world: World) -> None:
+    world.esp.faults.add(Fault("400", method="PUT", body="no", times=None))
+    world.want(*crowd(3, "vip"))
+    assert world.night()["rejected"] == 3
+    assert {message for _, message in rejects(world)} == {"refused by the provider, which did not say why"}
+    assert requested(world) == []
+
+
+@pytest.mark.parametrize("kind", ["500", "reset_mid_body"])
+@pytest.mark.parametrize("method", ["PUT", "DELETE"])
+def test_a_request_that_took_effect_but_whose_answer_was_lost_is_repeated_without_harm(
+    world: World, kind: str, method: str
+) -> None:
+    world.want(*crowd(3, "vip"))
+    world.night()
+    world.esp.faults.add(Fault(kind, method=method, performed=True))
+    world.want(*crowd(2, "lapsed"))
+    world.night()
+    world.esp.settle()
+    assert world.ledger() == world.held()
+    assert sorted(lists for _, lists in world.held().values()) == [[], ["Lapsed"], ["Lapsed"]]
+
+
+LASTING = [("429", RetryLater), ("500", RetryLater), ("reset_mid_body", RetryLater), ("timeout", RetryLater)]
+FINAL = [("unauthorized", AccessDenied), ("forbidden", AccessDenied), ("truncated", AnswerUnreadable)]
+NO_JSON = ("not_json", AnswerUnreadable)
+CALLS = [("PUT", CONTACTS), ("GET", IMPORTS), ("POST", SEARCH), ("DELETE", "")]
+
+
+@pytest.mark.parametrize(
+    ("call", "fault"),
+    [
+        *((CALLS[0], fault) for fault in (*LASTING, *FINAL)),
+        *((call, fault) for call in CALLS for fault in (LASTING[1], NO_JSON)),
+    ],
+)
+def test_a_delivery_that_a_fault_ended_goes_on_where_it_was(
+    world: World,
+    call: tuple[str, str],
+    fault: tuple[str, type[LifecycleError]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (method, path), (kind, error) = call, fault
+    monkeypatch.setattr(web, "ATTEMPTS", 2)
+    monkeypatch.setattr(sendgrid, "TIMEOUT", 0.2 if kind == "timeout" else 60)
+    world.want(*crowd(2, "vip"))
+    world.night()
+    world.want(*crowd(1, "lapsed"), Person(ADA, ["vip"]))
+    run_id = world.plan()
+    world.esp.faults.add(Fault(kind, method=method, path=path, times=2))
+    with pytest.raises(error):
+        world.deliver(run_id)
+    world.esp.faults.clear()
+    assert world.deliver(run_id)["confirmed"] == 3
+    assert world.ledger() == world.held()
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE"])
+def test_what_a_failed_job_held_is_sent_again_by_the_next_attempt(world: World, method: str) -> None:
+    world.want(*crowd(2, "vip"))
+    world.night()
+    world.want(*crowd(2, "lapsed"))
+    run_id = world.plan()
+    world.esp.faults.add(Fault("job_failed", method=method))
+    with pytest.raises(RetryLater, match="rows left to send: 2"):
+        world.deliver(run_id)
+    assert ("upsert" if method == "PUT" else "remove", "failed") in jobs(world)
+    assert world.deliver(run_id)["confirmed"] == 2
+    assert world.ledger() == world.held()
+
+
+def test_an_upsert_that_the_provider_does_not_know_is_sent_again(world: World) -> None:
+    world.want(*crowd(2, "vip"))
+    run_id = world.plan()
+    world.esp.faults.add(Fault("404", path=IMPORTS))
+    with pytest.raises(RetryLater):
+        world.deliver(run_id)
+    assert world.ledger() == {}
+    world.deliver(run_id)
+    assert jobs(world) == [("upsert", "failed"), ("upsert", "completed")]
+    assert world.ledger() == world.held()
+
+
+def test_an_open_job_that_was_lost_since_is_sent_again_at_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.want(*crowd(2, "vip"))
+    run_id = world.plan()
+    world.esp.faults.add(Fault("job_stuck", method="PUT"))
+    with monkeypatch.context() as patience:
+        patience.setattr(deliver, "PATIENCE_SECONDS", 0.0)
+        with pytest.raises(RetryLater):
+            world.deliver(run_id)
+    world.esp.store.run("delete from job")
+    assert world.deliver(run_id)["confirmed"] == 2
+    assert jobs(world) == [("upsert", "failed"), ("upsert", "completed")]
+    assert world.ledger() == world.held()
+
+
+def test_a_removal_that_the_provider_does_not_know_is_looked_up_on_the_list(world: World) -> None:
+    world.begin(Pace(seconds=0.0))
+    world.want(*crowd(2, "vip"))
+    world.night()
+    world.want(*crowd(2))
+    world.esp.faults.add(Fault("404", path=IMPORTS, times=None))
+    world.night()
+    assert jobs(world)[-1] == ("remove", "completed")
+    assert world.ledger() == world.held()
+
+
+def test_an_unknown_removal_whose_people_stay_on_the_list_is_sent_again_in_the_end(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.want(*crowd(2, "vip"))
+    world.night()
+    world.want(*crowd(2))
+    world.esp.faults.add(Fault("job_stuck", method="DELETE"), Fault("404", path=IMPORTS, times=None))
+    monkeypatch.setattr(deliver, "PATIENCE_SECONDS", 0.0)
+    with pytest.raises(RetryLater):
+        world.night()
+    world.esp.faults.clear()
+    world.esp.store.run("delete from job where status = 'pending'")
+    world.night()
+    assert jobs(world)[-2:] == [("remove", "failed"), ("remove", "completed")]
+    assert world.ledger() == world.held()
+
+
+def test_the_next_run_goes_on_with_a_job_that_was_pending_too_long(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deliver, "PATIENCE_SECONDS", 0.0)
+    world.want(*crowd(2, "vip"))
+    world.esp.faults.add(Fault("job_stuck", method="PUT"))
+    with pytest.raises(RetryLater, match=r"1 job\(s\) still pending"):
+        world.night()
+    assert world.ledger() == {}
+    with pytest.raises(RetryLater):
+        deliver.settle(world.url, world.destination())
+    world.esp.store.run("update job set submitted = 0")
+    assert deliver.settle(world.url, world.destination()) == 1
+    assert world.planned(world.plan()) == {}
+    assert world.calls("PUT") == 1
+    assert world.ledger() == world.held()
+
+
+def test_only_memberships_that_are_ours_are_removed(world: World) -> None:
+    world.esp.add_contact(EVE, lists=["VIP"])
+    world.esp.add_contact(ADA, lists=["Lapsed", "Summer fair"])
+    world.want(Person(ADA, ["vip"]), Person(BEN, ["vip"]))
+    world.night()
+    world.want()
+    world.night()
+    assert {email: lists for email, (_, lists) in world.held().items()} == {
+        ADA: ["Lapsed", "Summer fair"],
+        BEN: [],
+        EVE: ["VIP"],
+    }
+
+
+@pytest.mark.parametrize("gone", ["delete from membership", "delete from contact"])
+def test_a_person_who_is_gone_at_the_provider_needs_no_leaving(world: World, gone: str) -> None:
+    world.want(Person(ADA, ["vip"]))
+    world.night()
+    world.esp.store.run(gone)
+    world.want()
+    assert world.night()["confirmed"] == 1
+    assert world.calls("DELETE") == 0
+    assert world.ledger() == {ADA: (STAGE, [])}
+
+
+def test_more_people_leave_than_one_call_takes(world: World) -> None:
+    world.want(*crowd(250, "vip"))
+    world.night()
+    world.want(*crowd(10, "vip"))
+    assert world.night()["confirmed"] == 240
+    assert world.calls("DELETE") == 3
+    assert world.ledger() == world.held()
+
+
+def test_of_two_deliveries_at_once_the_second_stops(world: World) -> None:
+    world.want(Person(ADA, ["vip"]))
+    run_id, destination = world.plan(), world.destination()
+    world.esp.faults.requests.clear()
+    with warehouse.only_one(world.url, "deliver sendgrid"):
+        with pytest.raises(RetryLater, match="another run holds the lock"):
+            world.deliver(run_id, destination)
+        with pytest.raises(RetryLater, match="another run holds the lock"):
+            deliver.settle(world.url, destination)
+    assert not world.esp.faults.requests
+    assert world.deliver(run_id, destination)["confirmed"] == 1
+
+
+@pytest.mark.parametrize("kind", ["", "400", "404", "500", "unauthorized", "not_json", "job_failed", "rows_rejected"])
+def test_no_log_and_no_error_tells_an_address_a_payload_or_a_token(
+    world: World, kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("lifecycle", "python_http_client"):
+        caplog.set_level(logging.DEBUG, logger=name)
+    world.want(*crowd(2, "vip", lifecycle_last_category="heliotrope"), Person("000", ["lapsed"]))
+    told = []
+    for method in ("PUT", "DELETE", "POST"):
+        world.esp.faults.add(*([Fault(kind, method=method, times=2)] if kind else []))
+        try:
+            world.night()
+        except LifecycleError as error:
+            told.append("".join(traceback.format_exception(error)) + repr(error.__context__))
+        world.want(*crowd(1, "lapsed", lifecycle_last_category="heliotrope"))
+    text = "\n".join([*told, caplog.text, *(repr(record.args) for record in caplog.records)])
+    assert "run " in text
+    assert [secret for secret in ("example.com", "000", "heliotrope", KEY, "Bearer") if secret in text] == []

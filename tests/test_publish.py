@@ -1,0 +1,60 @@
+"""The night's figures, as everybody reads them."""
+
+from datetime import date
+from uuid import uuid4
+
+from lifecycle import publish, reconcile
+from tests.world import RUN_DATE, Person, World
+
+ADA, BEN = "ada@example.com", "ben@example.com"
+
+
+def stages(world: World, day: date, **persons: int) -> None:
+    for stage, count in persons.items():
+        world.database.execute("insert into marts.stage_daily values (%s, %s, %s)", [day, stage, count])
+
+
+def moves(world: World, *transitions: tuple[str | None, str, str]) -> None:
+    for start, end, day in transitions:
+        world.database.execute(
+            "insert into marts.stage_transitions values (%s, %s, %s, %s, %s)",
+            [str(uuid4()), uuid4(), start, end, day],
+        )
+
+
+def test_a_night_is_summed_up_and_stored_with_its_run(world: World) -> None:
+    stages(world, RUN_DATE, active=5, lost=2)
+    stages(world, date(2017, 12, 29), active=4, lost=3)
+    moves(
+        world,
+        (None, "prospect", "2017-11-01"),
+        ("prospect", "new", "2017-12-30"),
+        ("prospect", "new", "2017-12-29"),
+        ("new", "active", "2017-12-31"),
+    )
+    world.want(Person(ADA, ["vip"]), Person(BEN, held_out=["vip"]))
+    run_id = world.plan()
+    delivered = world.deliver(run_id)
+    reconcile.run(world.url, world.destination(), run_id, ["VIP", "Lapsed"])
+    summary = publish.run(world.url, run_id, RUN_DATE, delivered)
+    nobody = {"members": 0, "added": 0, "removed": 0, "held_out": 0}
+    assert summary == {
+        "date": "2017-12-30",
+        "stages": {"active": 5, "lost": 2},
+        "transitions": {"none->prospect": 1, "prospect->new": 2},
+        "last_night": {"prospect->new": 1},
+        "audiences": {
+            "vip": {"members": 1, "added": 1, "removed": 0, "held_out": 1},
+            "at_risk": nobody,
+            "lapsed": nobody,
+        },
+        "delivery": {"planned": 1, "sent": 1, "confirmed": 1, "rejected": 0},
+        "esp": {"VIP": 1, "Lapsed": 0},
+    }
+    assert world.rows("select summary from delivery.run where run_id = %s", run_id) == [(summary,)]
+
+
+def test_a_night_in_which_nothing_happened_is_summed_up_as_such(world: World) -> None:
+    summary = publish.run(world.url, world.plan(), RUN_DATE, {"planned": 0})
+    assert summary["stages"] == summary["transitions"] == summary["last_night"] == summary["esp"] == {}
+    assert summary["delivery"] == {"planned": 0}
