@@ -73,9 +73,7 @@ def parts_below(part: str) -> set[str]:
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(LIFECYCLE)))
 def test_imports_point_one_way_and_rooms_meet_in_the_warehouse(module: Path) -> None:
     part = part_of(module)
-    named = {
-        name.split(".")[1] for name in imports(ast.parse(module.read_text())) if name.startswith("lifecycle.")
-    }
+    named = {name.split(".")[1] for name in imports(ast.parse(module.read_text())) if name.startswith("lifecycle.")}
     assert named <= parts_below(part), f"{part} may import only {sorted(parts_below(part))}"
 
 
@@ -86,9 +84,7 @@ def test_every_part_of_the_house_has_its_storey() -> None:
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(LIFECYCLE)))
 def test_no_room_knows_airflow(module: Path) -> None:
-    assert not [
-        name for name in imports(ast.parse(module.read_text())) if name.split(".")[0] in {"airflow", "cosmos"}
-    ]
+    assert not [name for name in imports(ast.parse(module.read_text())) if name.split(".")[0] in {"airflow", "cosmos"}]
 
 
 @pytest.mark.parametrize(
@@ -97,9 +93,7 @@ def test_no_room_knows_airflow(module: Path) -> None:
     ids=lambda path: str(path.relative_to(ROOT)),
 )
 def test_heavy_packages_wait_until_a_function_needs_them(module: Path) -> None:
-    assert not [
-        name for name in imports_on_loading(ast.parse(module.read_text())) if name.split(".")[0] in HEAVY
-    ]
+    assert not [name for name in imports_on_loading(ast.parse(module.read_text())) if name.split(".")[0] in HEAVY]
 
 
 def test_airflow_does_not_execute_the_rooms_as_plugins() -> None:
@@ -113,9 +107,7 @@ def test_every_dependency_is_pinned_to_what_the_lock_names() -> None:
         *(name for extra in project["optional-dependencies"].values() for name in extra),
     ]
     locked = set(
-        re.findall(
-            r"^([\w.-]+)(?:\[[\w,]+\])?==([^ ]+)", (ROOT / "requirements.lock").read_text(), re.MULTILINE
-        )
+        re.findall(r"^([\w.-]+)(?:\[[\w,]+\])?==([^ ]+)", (ROOT / "requirements.lock").read_text(), re.MULTILINE)
     )
     pins = {tuple(re.sub(r"\[.*\]", "", requirement).split("==")) for requirement in wanted}
     assert pins <= locked
@@ -128,9 +120,7 @@ def test_the_product_imports_only_what_an_installation_without_extras_has() -> N
     named = {name.split(".")[0] for file in files for name in imports(ast.parse(file.read_text()))}
     origins = packages_distributions()
     foreign = {
-        name: {origin.lower().replace("_", "-") for origin in origins[name]}
-        for name in named
-        if name in origins
+        name: {origin.lower().replace("_", "-") for origin in origins[name]} for name in named if name in origins
     }
     assert not [name for name, packages in foreign.items() if not packages & declared]
 
@@ -140,9 +130,7 @@ def test_no_file_names_a_machine_or_a_package_host(forbidden: re.Pattern[bytes])
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     listing = subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
     files = [ROOT / name for name in listing.stdout.decode().split("\0") if name]
-    assert not [
-        path.relative_to(ROOT) for path in files if path.is_file() and forbidden.search(path.read_bytes())
-    ]
+    assert not [path.relative_to(ROOT) for path in files if path.is_file() and forbidden.search(path.read_bytes())]
 
 
 def test_machine_paths_and_package_hosts_are_recognised() -> None:

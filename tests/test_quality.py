@@ -161,9 +161,7 @@ KNOWN_PERSONS = {"gate": "marts", "suite": "persons", "expectation": "persons_do
 @pytest.fixture
 def url(database_url: str) -> str:
     """A warehouse in which everything is as it should be."""
-    warehouse.prepare(
-        database_url, [(kind, stream) for kind, streams in STREAMS.items() for stream in streams]
-    )
+    warehouse.prepare(database_url, [(kind, stream) for kind, streams in STREAMS.items() for stream in streams])
     execute(database_url, SOUND_RAW, SOUND_MARTS)
     return database_url
 
@@ -205,9 +203,7 @@ def run_shipped(url: str, suites: Path, place: str) -> dict[str, str]:
     shutil.copy(settings.EXPECTATIONS / f"{place}.yml", suites / gate)
     with contextlib.suppress(GateFailed):
         run(url, gate)
-    failed = (
-        "select suite || ' ' || expectation, severity from quality.result where not success and run_date = "
-    )
+    failed = "select suite || ' ' || expectation, severity from quality.result where not success and run_date = "
     return dict(rows(url, f"{failed} '{RUN_DATE}'"))
 
 
@@ -560,9 +556,7 @@ def test_results_are_stored_before_the_night_stops_and_replaced_by_a_repeat(url:
 
 
 def test_a_threshold_comes_from_a_query_and_null_means_no_limit(url: str, suites: Path) -> None:
-    limits = (
-        "select 6 as low, null as none from (values (:run_date)) as nights (night) where night = '2017-12-31'"
-    )
+    limits = "select 6 as low, null as none from (values (:run_date)) as nights (night) where night = '2017-12-31'"
     expectations = at_most({"$PARAMETER": "low"}, "warning"), at_most({"$PARAMETER": "none"})
     write(suites, "select 7 as n", *expectations, parameters=limits)
     assert run(url, "marts") == {"passed": 1, "warning": 1, "critical": 0}
@@ -580,12 +574,8 @@ UNEXPECTED_LEAK = {
 @pytest.mark.parametrize(
     ("query", "expectation", "parameters", "error"),
     [
-        pytest.param(
-            "select nonsense", at_most(5, "warning"), "select 1 as n", "UndefinedColumn", id="query"
-        ),
-        pytest.param(
-            "select 1 as n", at_most(5, "warning"), "select from nowhere", "UndefinedTable", id="parameters"
-        ),
+        pytest.param("select nonsense", at_most(5, "warning"), "select 1 as n", "UndefinedColumn", id="query"),
+        pytest.param("select 1 as n", at_most(5, "warning"), "select from nowhere", "UndefinedTable", id="parameters"),
         pytest.param(
             "select 1 as n",
             at_most({"$PARAMETER": "unknown"}),
@@ -600,12 +590,8 @@ UNEXPECTED_LEAK = {
             "InvalidMetricAccessorDomainKwargsKeyError",
             id="column",
         ),
-        pytest.param(
-            LEAK, at_most(5, "warning"), "select 1 as n", "InvalidDatetimeFormat", id="data-in-query"
-        ),
-        pytest.param(
-            "select 1 as n", at_most(5, "warning"), LEAK, "InvalidDatetimeFormat", id="data-in-parameters"
-        ),
+        pytest.param(LEAK, at_most(5, "warning"), "select 1 as n", "InvalidDatetimeFormat", id="data-in-query"),
+        pytest.param("select 1 as n", at_most(5, "warning"), LEAK, "InvalidDatetimeFormat", id="data-in-parameters"),
         pytest.param(
             "select email from marts.persons",
             UNEXPECTED_LEAK,
@@ -681,9 +667,7 @@ def test_an_unknown_each_is_an_error_that_lists_the_valid_ones(url: str, suites:
 
 
 def test_a_suite_without_names_is_an_error_that_says_so(url: str, suites: Path) -> None:
-    (suites / "marts" / "own.yml").write_text(
-        "{name: own, meta: {query: select 1}, expectations: [{type: x}]}"
-    )
+    (suites / "marts" / "own.yml").write_text("{name: own, meta: {query: select 1}, expectations: [{type: x}]}")
     with pytest.raises(SettingsInvalid, match=r"own\.yml: give name.*'meta'"):
         run(url, "marts")
 
@@ -718,9 +702,7 @@ def test_dbt_tests_are_stored_beside_the_gates(url: str, tmp_path: Path) -> None
     for _ in range(2):
         counts = quality.store_dbt(url, tmp_path / "run_results.json", RUN_DATE)
     assert counts == {"passed": 2, "warning": 1, "critical": 2}
-    stored = (
-        "select suite, expectation, column_name, severity, success, observed from quality.result order by 2"
-    )
+    stored = "select suite, expectation, column_name, severity, success, observed from quality.result order by 2"
     assert rows(url, stored) == [
         ("lifecycle", "intervals_meet", None, "critical", False, "error"),
         ("lifecycle", "money_is_readable", None, "warning", False, "3 failure(s)"),

@@ -136,9 +136,7 @@ def _order(dice: random.Random, number: int, email: str, customer: int) -> dict[
     refunds = [f"-{total}"] if dice.random() < 0.08 else ["-1.00", "-2.25"] if dice.random() < 0.08 else []
     return {
         "id": number,
-        "status": dice.choice(
-            ["completed"] * 8 + ["processing", "cancelled", "pending", "trash", "refunded"]
-        ),
+        "status": dice.choice(["completed"] * 8 + ["processing", "cancelled", "pending", "trash", "refunded"]),
         "currency": dice.choice(["USD"] * 9 + ["EUR"]),
         "customer_id": customer,
         "total": str(total),
@@ -205,9 +203,7 @@ def _changed(dice: random.Random, before: Documents) -> Documents:
 
 
 def _day(text: str, zone: str) -> date:
-    return (
-        datetime.fromisoformat(text.removesuffix("Z")).replace(tzinfo=UTC).astimezone(ZoneInfo(zone)).date()
-    )
+    return datetime.fromisoformat(text.removesuffix("Z")).replace(tzinfo=UTC).astimezone(ZoneInfo(zone)).date()
 
 
 def _uuid(name: str) -> UUID:
@@ -328,9 +324,7 @@ def _history(person: Person, night: Night) -> dict[date, str]:
     return {day: _stage(person, day, night.max_days) for day in every_day}
 
 
-def _transitions(
-    history: dict[date, str], person: Person
-) -> Iterator[tuple[str | None, str, date, str, bool]]:
+def _transitions(history: dict[date, str], person: Person) -> Iterator[tuple[str | None, str, date, str, bool]]:
     before = None
     for day, stage in history.items():
         if stage != before:
@@ -404,9 +398,7 @@ def _build(night: Night) -> None:
     ]
     result = dbtRunner().invoke([*arguments, "--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)])
     nodes = result.result.results if isinstance(result.result, RunExecutionResult) else []
-    assert result.success, result.exception or [
-        row.node.name for row in nodes if row.status in {"error", "fail"}
-    ]
+    assert result.success, result.exception or [row.node.name for row in nodes if row.status in {"error", "fail"}]
 
 
 def _nights() -> list[Night]:
@@ -493,9 +485,7 @@ def test_purchase_days_add_up_orders_and_money(built: list[Built]) -> None:
                 expected[key, shop, day] = (CURRENCIES[shop], len(orders), gross, back, gross - back)
         columns = ("currency", "orders", "gross", "refunded", "net")
         rows = night.marts["purchase_days"]
-        assert {
-            (r["person_id"], r["shop"], r["business_day"]): tuple(r[c] for c in columns) for r in rows
-        } == expected
+        assert {(r["person_id"], r["shop"], r["business_day"]): tuple(r[c] for c in columns) for r in rows} == expected
 
 
 def test_intervals_give_the_stage_of_every_day(built: list[Built]) -> None:
@@ -514,10 +504,7 @@ def test_intervals_give_the_stage_of_every_day(built: list[Built]) -> None:
 def test_transitions_are_the_changes_from_day_to_day(built: list[Built]) -> None:
     for night in built:
         columns = ("from_stage", "to_stage", "occurred_on", "cause", "is_win_back")
-        found = {
-            (row["person_id"], *(row[column] for column in columns))
-            for row in night.marts["stage_transitions"]
-        }
+        found = {(row["person_id"], *(row[column] for column in columns)) for row in night.marts["stage_transitions"]}
         expected = {
             (key, *change)
             for key, person in night.people.items()
@@ -533,9 +520,7 @@ def test_daily_counts_are_the_heads_counted_each_day(built: list[Built]) -> None
     for night in built:
         heads: Counter[tuple[date, str]] = Counter()
         for person in night.people.values():
-            heads.update(
-                item for item in _history(person, night.night).items() if item[0] <= night.night.run_date
-            )
+            heads.update(item for item in _history(person, night.night).items() if item[0] <= night.night.run_date)
         first = min(person.first_seen_on for person in night.people.values())
         days = [first + timedelta(days=number) for number in range((night.night.run_date - first).days + 1)]
         found = {(row["day"], row["stage"]): row["persons"] for row in night.marts["stage_daily"]}
@@ -567,9 +552,7 @@ def test_only_contactable_persons_are_in_audiences(built: list[Built]) -> None:
         consent = {key: _consent(person, suppressed) for key, person in night.people.items()}
         rows = night.marts["persons"]
         assert {row["person_id"]: (row["consent_state"], row["consent_basis"]) for row in rows} == consent
-        contactable = {
-            key for key, person in night.people.items() if person.email and consent[key][0] == "granted"
-        }
+        contactable = {key for key, person in night.people.items() if person.email and consent[key][0] == "granted"}
         assert {row["person_id"] for row in night.marts["contact_fields"]} == contactable
         overdue = {
             key
