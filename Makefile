@@ -15,10 +15,10 @@ export UV_HTTP_TIMEOUT ?= 180
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down airflow test lint format lock bench clean
+.PHONY: help setup demo up down airflow warehouse test lint format lock bench clean
 
 help: ## what can be done here
-	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1	\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
+	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1	\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
 
 setup: $(READY) ## install everything into .venv
 
@@ -34,8 +34,11 @@ down: $(READY) ## stop what 'make up' started
 airflow: $(READY) ## run an Airflow command there: make airflow DO="dags list"
 	@python -m demo.up --port $(PORT) airflow $(DO)
 
+warehouse: $(READY) ## print the URL of the demo's warehouse, which it starts
+	@python -m demo.postgres start --home build/demo/postgres
+
 test: lint ## check everything and run all tests
-	pytest
+	pytest --numprocesses 2 --dist loadfile
 
 lint: $(READY) ## check style and types
 	ruff check

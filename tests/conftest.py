@@ -1,5 +1,6 @@
 """Fixtures for all tests: databases of an embedded PostgreSQL; no network but loopback, nothing of a user."""
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +13,8 @@ from demo import postgres
 if TYPE_CHECKING:
     from tests.world import Stage, World
 
-HOME = Path(__file__).parents[1] / "build" / "test-postgres"
+#: One server for each process that tests.
+HOME = Path(__file__).parents[1] / "build" / f"test-postgres-{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"
 
 
 @pytest.fixture(scope="session")
