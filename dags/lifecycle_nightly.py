@@ -119,15 +119,22 @@ def transform() -> None:
 def transform_by_model(manifest: str) -> Any:
     """Build and test every model, each as a task of its own that can be looked at and run again."""
     from cosmos import DbtTaskGroup, ExecutionConfig, ProfileConfig, ProjectConfig, RenderConfig
-    from cosmos.constants import ExecutionMode, InvocationMode, LoadMode
+    from cosmos.constants import PRODUCER_WATCHER_TASK_ID, ExecutionMode, InvocationMode, LoadMode
     from cosmos.profiles import PostgresUserPasswordProfileMapping
 
     from lifecycle import transform as room
 
-    def keep_results(project: str, **_: Any) -> None:
+    def builds_again(context: Any) -> None:
+        # Cosmos would skip the second try of a build and start a dbt for each model, which takes many times as long
+        if context["task"].task_id.endswith(PRODUCER_WATCHER_TASK_ID):
+            context["ti"].try_number = 1
+
+    def keep_results(project: str, *, context: Any, **_: Any) -> None:
         from lifecycle import quality
 
-        quality.store_dbt(warehouse(), Path(project) / "target" / "run_results.json", run_date())
+        results = Path(project) / "target" / "run_results.json"
+        whole = context["task"].task_id.endswith(PRODUCER_WATCHER_TASK_ID)
+        quality.store_dbt(warehouse(), results, run_date(), whole=whole)
 
     login = PostgresUserPasswordProfileMapping(WAREHOUSE, profile_args={"schema": "marts", "threads": 2})
     return DbtTaskGroup(
@@ -139,6 +146,7 @@ def transform_by_model(manifest: str) -> Any:
         operator_args={
             "vars": {**room.variables(SETTINGS, date.min), "run_date": "{{ run_date() }}"},
             "callback": keep_results,
+            "pre_execute": builds_again,
         },
     )
 

@@ -63,6 +63,7 @@ def start(place: Place) -> None:
             _require_free(place.port, place.shop_port, place.esp_port)
             surroundings = _surroundings(place)
             airflow_home.migrate(surroundings)
+            _parse_models(place, surroundings)
             honcho = _launch(place, surroundings, lock)
             complaint = f"not healthy after {START_SECONDS} s; {_log(place)} may say why, 'make down' stops it"
             _wait_for(lambda: _running(place, honcho) and _healthy(place), complaint, START_SECONDS)
@@ -129,10 +130,38 @@ def _surroundings(place: Place) -> dict[str, str]:
     metadata = postgres.create_database(database, "airflow")
     return {
         **airflow_home.environment(place.home, connections, metadata=metadata, port=place.port),
+        # the sales end in the past: nights run when somebody triggers one, never for yesterday's date
+        "AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE": "false",
+        "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "false",
+        "LIFECYCLE_DBT_MANIFEST": f"{_models(place) / 'manifest.json'}",
+        "DEMO_DATA": shlex.quote(f"{(place.data.parent / 'journey').resolve()}"),
         "DEMO_SHOP_PORT": f"{place.shop_port}",
         "DEMO_ESP_PORT": f"{place.esp_port}",
         "DEMO_ESP_STATE": shlex.quote(f"{(place.data / 'esp').resolve()}"),
     }
+
+
+def _models(place: Place) -> Path:
+    """Where dbt leaves what it read of the models: the DAG makes each of them a task of its own."""
+    return place.home.resolve() / "dbt"
+
+
+def _parse_models(place: Place, surroundings: dict[str, str]) -> None:
+    """Let dbt read the models; a ``RuntimeError`` holds its last words."""
+    project, target = f"{airflow_home.ROOT / 'dbt_project'}", f"{_models(place)}"
+    folders = ["--project-dir", project, "--profiles-dir", project, "--target-path", target, "--log-path", target]
+    # nothing is connected to: the profile only has to be complete
+    profile = dict.fromkeys(("DBT_HOST", "DBT_USER", "DBT_PASSWORD", "DBT_DBNAME"), "-") | {"DBT_PORT": "0"}
+    done = subprocess.run(  # noqa: S603 - the dbt beside this Python
+        [f"{Path(sys.executable).with_name('dbt')}", "--quiet", "--no-use-colors", "parse", *folders],
+        env={**os.environ, **surroundings, **profile},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        message = "\n".join(["'dbt parse' failed:", *done.stdout.splitlines()[-airflow_home.LAST_LINES :]])
+        raise RuntimeError(message)
 
 
 def _launch(place: Place, surroundings: dict[str, str], lock: IO[str]) -> "subprocess.Popen[bytes]":

@@ -30,9 +30,7 @@ def test_every_variable_in_the_example_has_words_above_it() -> None:
 def test_what_may_be_left_out_is_shown_with_its_default() -> None:
     shown = dict(re.findall(r"^# ([A-Z_]+)=(.+)$", EXAMPLE, re.MULTILINE))
     assert shown == {
-        name: text
-        for name, kind, text in VARIABLE.findall(COMPOSE)
-        if kind == "-" and text in EXAMPLE and text
+        name: text for name, kind, text in VARIABLE.findall(COMPOSE) if kind == "-" and text in EXAMPLE and text
     }
 
 
@@ -43,9 +41,7 @@ def test_a_secret_has_no_default_and_compose_says_why_it_stops() -> None:
 
 
 def test_the_example_holds_no_secret() -> None:
-    assert all(
-        EXAMPLE.count(f"\n{name}=\n") == 1 for name, _, _ in VARIABLE.findall(COMPOSE) if SECRET.search(name)
-    )
+    assert all(EXAMPLE.count(f"\n{name}=\n") == 1 for name, _, _ in VARIABLE.findall(COMPOSE) if SECRET.search(name))
 
 
 def test_only_the_api_server_is_reached_from_outside_and_from_this_machine_alone() -> None:
