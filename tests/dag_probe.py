@@ -1,0 +1,74 @@
+"""Loads the DAG as Airflow does and prints, as JSON, what came of it: ``python -m tests.dag_probe``.
+
+A process of its own, because Airflow reads its environment when it is imported, and changes logging and warnings.
+"""
+
+import importlib
+import json
+import logging
+import os
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+HEAVY = {"dbt", "dlt", "great_expectations", "pandas"}
+RUNS = {
+    "the parameter": {"run_date": "2017-12-31", "logical_date": datetime(2018, 3, 1, 8, 30, tzinfo=UTC)},
+    "the partition": {"partition_key": "2017-12-30", "logical_date": datetime(2018, 3, 1, 8, 30, tzinfo=UTC)},
+    "a plain date": {"logical_date": datetime(2017, 12, 24, tzinfo=UTC)},
+    "late in the evening": {"logical_date": datetime(2017, 12, 25, 3, 30, tzinfo=UTC)},
+    "no date, before midnight": {"run_after": datetime(2017, 12, 25, 4, 59, tzinfo=UTC)},
+    "no date, after midnight": {"run_after": datetime(2017, 12, 25, 5, 0, tzinfo=UTC)},
+}
+SCHEDULED_AFTER = {"winter": (2017, 12, 24), "clocks go back": (2017, 11, 5), "clocks go forward": (2017, 3, 12)}
+
+
+def scheduled(schedule: Any, day: tuple[int, int, int]) -> dict[str, str]:
+    """The first run that the timetable brings from a day's noon on."""
+    from airflow.timetables.base import TimeRestriction
+    from pendulum import datetime as moment
+
+    limits = TimeRestriction(earliest=moment(*day, 12, tz="UTC"), latest=None, catchup=True)
+    info = schedule.next_dagrun_info(last_automated_data_interval=None, restriction=limits)
+    return {"run_after": info.run_after.isoformat(), **_covered({"logical_date": info.data_interval.start})}
+
+
+def _covered(run: dict[str, Any]) -> dict[str, str]:
+    module = importlib.import_module("lifecycle_nightly")
+    about = {"logical_date": None, "run_after": None, "partition_key": None, **run}
+    context = {"params": {"run_date": run.get("run_date")}, "dag_run": SimpleNamespace(**about)}
+    vars(module)["get_current_context"] = lambda: context
+    return {"run_date": module.run_date().isoformat()}
+
+
+def main() -> None:
+    """Print what the DAG is and what loading it brought in."""
+    from airflow import plugins_manager
+    from airflow.dag_processing.dagbag import DagBag
+
+    logging.disable()
+    folder = os.environ["AIRFLOW__CORE__DAGS_FOLDER"]
+    bag = DagBag(folder)
+    plugins_manager.ensure_plugins_loaded()
+    heavy = sorted(HEAVY & {name.split(".")[0] for name in sys.modules})
+    rooms = {path.stem for path in Path(os.environ["AIRFLOW__CORE__PLUGINS_FOLDER"], "lifecycle").iterdir()}
+    executed = sorted(rooms & sys.modules.keys() - sys.stdlib_module_names)
+    dag = bag.dags["lifecycle_nightly"]
+    sys.path.append(folder)
+    found = {
+        "import errors": bag.import_errors,
+        "plugin errors": plugins_manager.get_import_errors(),
+        "tasks": {task.task_id: sorted(task.upstream_task_ids) for task in dag.tasks},
+        "rules": {task.task_id: task.trigger_rule.value for task in dag.tasks},
+        "heavy": heavy,
+        "executed as plugins": executed,
+        "run dates": {name: _covered(run)["run_date"] for name, run in RUNS.items()},
+        "scheduled": {name: scheduled(dag.timetable, day) for name, day in SCHEDULED_AFTER.items()},
+    }
+    sys.stdout.write("\n" + json.dumps(found) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+"""The DAG as Airflow loads it: its tasks, what loading brings in, and which day a run is for."""
+
+import json
+import os
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from demo import airflow_home
+
+SETTINGS_OF_OTHERS = ("AIRFLOW", "LIFECYCLE", "DBT_", "COSMOS")
+DONE = "all_done"
+
+
+@pytest.fixture(scope="module")
+def probed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What ``tests.dag_probe`` saw in an Airflow of its own; this process never imports Airflow."""
+    others = {name: value for name, value in os.environ.items() if not name.startswith(SETTINGS_OF_OTHERS)}
+    surroundings = {**others, **airflow_home.environment(tmp_path_factory.mktemp("airflow"), {})}
+    command = [sys.executable, "-m", "tests.dag_probe"]
+    done = subprocess.run(command, env=surroundings, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def test_it_loads_without_errors(probed: dict[str, Any]) -> None:
+    assert probed["import errors"] == {}
+    assert probed["plugin errors"] == {}
+
+
+def test_the_tasks_stand_in_the_order_of_a_night(probed: dict[str, Any]) -> None:
+    assert probed["tasks"] == {
+        "prepare": [],
+        "extract": ["prepare"],
+        "gate_raw": ["extract"],
+        "derive_anyway": ["gate_raw"],
+        "transform": ["derive_anyway"],
+        "gate_marts": ["transform"],
+        "settle": ["gate_marts"],
+        "plan": ["gate_raw", "settle"],
+        "deliver": ["plan"],
+        "reconcile": ["deliver", "plan"],
+        "publish": ["deliver", "plan", "reconcile"],
+    }
+
+
+def test_only_the_derivation_goes_on_without_a_source(probed: dict[str, Any]) -> None:
+    assert {task for task, rule in probed["rules"].items() if rule == DONE} == {"gate_raw", "derive_anyway"}
+
+
+def test_loading_it_imports_nothing_heavy(probed: dict[str, Any]) -> None:
+    assert probed["heavy"] == []
+
+
+def test_airflow_executes_no_room_as_a_plugin(probed: dict[str, Any]) -> None:
+    assert probed["executed as plugins"] == []
+
+
+@pytest.mark.parametrize(
+    ("run", "day"),
+    [
+        ("the parameter", "2017-12-31"),
+        ("the partition", "2017-12-30"),
+        ("a plain date", "2017-12-24"),
+        ("late in the evening", "2017-12-24"),
+        ("no date, before midnight", "2017-12-23"),
+        ("no date, after midnight", "2017-12-24"),
+    ],
+)
+def test_a_run_is_for(probed: dict[str, Any], run: str, day: str) -> None:
+    assert probed["run dates"][run] == day
+
+
+@pytest.mark.parametrize(
+    ("season", "run_after", "day"),
+    [
+        ("winter", "2017-12-25T08:30:00+00:00", "2017-12-24"),
+        ("clocks go back", "2017-11-06T08:30:00+00:00", "2017-11-05"),
+        ("clocks go forward", "2017-03-13T07:30:00+00:00", "2017-03-12"),
+    ],
+)
+def test_a_scheduled_run_covers_the_day_before(probed: dict[str, Any], season: str, run_after: str, day: str) -> None:
+    assert probed["scheduled"][season] == {"run_after": run_after, "run_date": day}
