@@ -15,7 +15,7 @@ export UV_HTTP_TIMEOUT ?= 180
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down airflow warehouse test lint format lock bench clean
+.PHONY: help setup demo up down airflow psql warehouse test lint format lock bench clean
 
 help: ## what can be done here
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1	\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
@@ -33,6 +33,9 @@ down: $(READY) ## stop what 'make up' started
 
 airflow: $(READY) ## run an Airflow command there: make airflow DO="dags list"
 	@python -m demo.up --port $(PORT) airflow $(DO)
+
+psql: $(READY) ## look into the demo's warehouse
+	@python -m demo.postgres psql --home build/demo/postgres
 
 warehouse: $(READY) ## print the URL of the demo's warehouse, which it starts
 	@python -m demo.postgres start --home build/demo/postgres

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from demo import airflow_home, postgres
+from demo import airflow_home, postgres, up
 from demo.serve import CREDENTIALS
 
 FIRST_NIGHT = date(2017, 12, 24)
@@ -46,6 +46,8 @@ def main() -> None:
     if asked.run is not None:
         run_nights(asked.run)
         return
+    if up.is_running(up.HOME):
+        sys.exit("Airflow is served on the demo's data; 'make down' stops it, then the demo can start anew")
     began = time.monotonic()
     nights = [FIRST_NIGHT + timedelta(days=number) for number in range(asked.nights)]
     summaries = run_demo(asked.home, nights)
@@ -54,7 +56,7 @@ def main() -> None:
     say(f"  {asked.home}/summary.json   the same figures, night by night")
     say(f"  {asked.home}/nights.log     what Airflow, dlt, dbt and the checks said")
     say("  make up                    Airflow on this data, in the browser")
-    say('  psql "$(make -s warehouse)"  the warehouse: marts.customers, marts.stage_transitions, delivery.plan …')
+    say("  make psql                  the warehouse: marts.customers, marts.stage_transitions, delivery.plan …")
 
 
 def run_demo(home: Path, nights: list[date]) -> list[dict[str, Any]]:
@@ -72,6 +74,7 @@ def run_demo(home: Path, nights: list[date]) -> list[dict[str, Any]]:
         airflow_home.migrate(surroundings)
         _watch(home, nights, {**os.environ, **surroundings, "DEMO_SERVERS": f"{shop} {esp}"})
     summaries = _summaries(warehouse)
+    postgres.stop(home / "postgres")
     (home / "summary.json").write_text(json.dumps({"nights": summaries}, indent=2) + "\n")
     return summaries
 

@@ -186,17 +186,19 @@ def create_database(home: Path, database: str) -> str:
 
 
 def main() -> None:
-    """``python -m demo.postgres start|stop|remove|url --home FOLDER [--database NAME]``."""
+    """``python -m demo.postgres start|stop|remove|psql --home FOLDER [--database NAME]``."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("action", choices=["start", "stop", "remove", "url"])
+    parser.add_argument("action", choices=["start", "stop", "remove", "psql"])
     parser.add_argument("--home", type=Path, default=Path("build/postgres"))
     parser.add_argument("--database", default="warehouse")
     options = parser.parse_args()
     if options.action == "start":
         start(options.home)
         sys.stdout.write(create_database(options.home, options.database) + "\n")
-    elif options.action == "url":
-        sys.stdout.write(url(options.home, options.database) + "\n")
+    elif options.action == "psql":
+        start(options.home)
+        program = str(binaries() / "bin" / "psql")
+        os.execv(program, [program, create_database(options.home, options.database)])  # noqa: S606 - the server's own
     else:
         {"stop": stop, "remove": remove}[options.action](options.home)
 

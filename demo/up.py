@@ -23,6 +23,7 @@ from typing import IO
 from demo import airflow_home, postgres
 from demo.serve import CREDENTIALS
 
+HOME = Path("build/airflow")
 START_SECONDS = 180
 STOP_SECONDS = 30
 PARTS = ("metadatabase", "scheduler", "triggerer", "dag_processor")
@@ -73,12 +74,10 @@ def start(place: Place) -> None:
 
 def stop(place: Place) -> None:
     """Stop everything that ``start`` started; nothing to stop is fine."""
-    lock = place.home / "up.lock"
-    if lock.exists():
-        with lock.open("r+") as handle:
-            if not _take(handle):
-                os.kill(int((place.home / "up.pid").read_text()), signal.SIGTERM)
-                _wait_for(lambda: _take(handle), f"the processes of {place.home} don't end", STOP_SECONDS)
+    if is_running(place.home):
+        os.kill(int((place.home / "up.pid").read_text()), signal.SIGTERM)
+        complaint = f"the processes of {place.home} don't end"
+        _wait_for(lambda: not is_running(place.home), complaint, STOP_SECONDS)
     if (place.data / "postgres").exists():
         postgres.stop(place.data / "postgres")
     _say("stopped")
@@ -88,6 +87,15 @@ def airflow(place: Place, arguments: Sequence[str]) -> None:
     """Become Airflow's own command line, in the surroundings of the served Airflow."""
     surroundings = {**os.environ, **_surroundings(place)}
     os.execve(sys.executable, [sys.executable, "-m", "airflow", *arguments], surroundings)  # noqa: S606 - no shell
+
+
+def is_running(home: Path) -> bool:
+    """Whether the Airflow of this home is being served."""
+    lock = home / "up.lock"
+    if not lock.exists():
+        return False
+    with lock.open("r+") as handle:
+        return not _take(handle)
 
 
 def _take(lock: IO[str]) -> bool:
@@ -225,7 +233,7 @@ def _say(text: str) -> None:
 def main() -> None:
     """``python -m demo.up start|stop|airflow [--port N]``; what follows ``airflow`` is Airflow's."""
     parser = argparse.ArgumentParser(prog="demo.up", description="Serve Airflow on the demo's data.")
-    parser.add_argument("--home", type=Path, default=Path("build/airflow"))
+    parser.add_argument("--home", type=Path, default=HOME)
     parser.add_argument("--data", type=Path, default=Path("build/demo"))
     parser.add_argument("--port", type=int, default=airflow_home.PORT)
     parser.add_argument("action", choices=["start", "stop", "airflow"])
