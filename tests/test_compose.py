@@ -11,8 +11,8 @@ ROOT = Path(__file__).resolve().parents[1]
 COMPOSE = (ROOT / "docker-compose.yml").read_text()
 EXAMPLE = (ROOT / ".env.example").read_text()
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(COMPOSE)["services"]
-# ${NAME}, ${NAME:-default}, ${NAME:?explanation}; a doubled dollar is the container's own
-VARIABLE = re.compile(r"(?<!\$)\$\{(\w+)(?::([-?])([^${}]*))?")
+# ${NAME}, ${NAME:-default}, ${NAME-default}, ${NAME:?explanation}; a doubled dollar is the container's own
+VARIABLE = re.compile(r"(?<!\$)\$\{(\w+)(?::?([-?])([^${}]*))?")
 SECRET = re.compile("PASSWORD|SECRET|KEY")
 
 
