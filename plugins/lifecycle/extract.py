@@ -184,6 +184,7 @@ def _land(url: str, landing: str, tables: list[tuple[str, Iterator["pa.Table"]]]
         "RUNTIME__LOG_LEVEL": "CRITICAL",  # its errors quote the database's, which quote the rows
         "PROVIDERS__ENABLE_AIRFLOW_SECRETS": "false",  # or dlt asks Airflow some 800 times a run
         "DATA_WRITER__DISABLE_COMPRESSION": "true",  # packing took two thirds of the time
+        "DATA_WRITER__FILE_MAX_ITEMS": "40000",  # several files are loaded side by side
     }
     import dlt
     from dlt.pipeline.exceptions import PipelineStepFailed
