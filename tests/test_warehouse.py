@@ -35,9 +35,11 @@ def pull(documents: int, *, source: str = "demo", run_date: date = RUN_DATE, cur
     return Pull(source, "orders", run_date, NOON, NOON, pages=1, documents=documents, cursor_at=cursor)
 
 
-def merged(url: str, *documents: tuple[str, object], at: datetime = NOON) -> int:
+def merged(url: str, *documents: tuple[str, object]) -> int:
     """Land documents, given as key and content, and merge them; returns how many changed."""
-    rows = [(key, "demo", at, Jsonb(content), at + timedelta(seconds=n)) for n, (key, content) in enumerate(documents)]
+    rows = [
+        (key, "demo", NOON, Jsonb(content), NOON + timedelta(seconds=n)) for n, (key, content) in enumerate(documents)
+    ]
     with warehouse.connect(url) as connection:
         insert = "insert into landing_demo.woocommerce__orders values (%s, %s, %s, %s, %s, false)"
         connection.cursor().executemany(insert, rows)
@@ -53,7 +55,7 @@ def test_preparing_can_be_repeated_and_done_by_several_at_once(database_url: str
     with ThreadPoolExecutor() as pool:
         assert list(pool.map(lambda _: warehouse.prepare(database_url, STREAMS), range(4))) == [None] * 4
     schemas = "select distinct schemaname from pg_tables where schemaname !~ '^(pg_|information)'"
-    assert {name for (name,) in found(database_url, schemas)} == {"raw", "quality", "delivery"}
+    assert {name for (name,) in found(database_url, schemas)} == {"raw", "quality", "delivery", "statistics"}
 
 
 def test_new_documents_are_added_and_the_landing_table_is_emptied(url: str) -> None:
@@ -65,12 +67,31 @@ def test_new_documents_are_added_and_the_landing_table_is_emptied(url: str) -> N
     assert found(url, "select * from landing_demo.woocommerce__orders") == []
 
 
-def test_a_document_that_is_the_same_keeps_its_moment(url: str) -> None:
-    later = NOON + timedelta(days=1)
+def test_a_document_that_is_the_same_keeps_its_moment_and_another_gets_a_later_one(url: str) -> None:
+    moments = "select id, loaded_at from raw.woocommerce__orders"
     merged(url, ("demo/1", {"a": 1, "b": 2}), ("demo/2", {"a": 2}))
-    assert merged(url, ("demo/1", {"b": 2, "a": 1}), ("demo/2", {"a": 3}), at=later) == 1
-    moments = dict(found(url, "select id, loaded_at from raw.woocommerce__orders"))
-    assert moments == {"demo/1": NOON, "demo/2": later + timedelta(seconds=1)}
+    first = dict(found(url, moments))
+    assert merged(url, ("demo/1", {"b": 2, "a": 1}), ("demo/2", {"a": 3})) == 1
+    second = dict(found(url, moments))
+    assert second["demo/1"] == first["demo/1"] == first["demo/2"] < second["demo/2"]
+
+
+def test_moments_rise_even_if_the_clock_is_put_back(url: str) -> None:
+    merged(url, ("demo/1", {"a": 1}))
+    with warehouse.connect(url) as connection:
+        connection.execute("update raw.woocommerce__orders set loaded_at = '2099-01-01'")
+    merged(url, ("demo/2", {"a": 2}))
+    assert found(url, "select loaded_at > '2099-01-01' from raw.woocommerce__orders where id = 'demo/2'") == [(True,)]
+
+
+def test_one_merge_at_a_time_changes_a_table(url: str) -> None:
+    with warehouse.connect(url) as first, ThreadPoolExecutor() as pool:
+        first.execute("select pg_advisory_xact_lock(%s)", [warehouse._lock_key("merge woocommerce__orders")])
+        second = pool.submit(merged, url, ("demo/1", {"a": 1}))
+        with pytest.raises(TimeoutError):
+            second.result(timeout=0.3)
+        first.commit()
+        assert second.result(timeout=10) == 1
 
 
 def test_of_several_readings_the_last_counts(url: str) -> None:

@@ -40,12 +40,14 @@ def prepare(url: str, streams: Sequence[tuple[str, str]]) -> None:
         connection.execute("select pg_advisory_xact_lock(%s)", [_lock_key("prepare")])
         connection.execute(SCHEMA.read_bytes())
         for kind, stream in streams:
+            names = {"table": document_table(kind, stream), "index": sql.Identifier(f"{kind}__{stream}_loaded_at")}
             connection.execute(
                 sql.SQL(
-                    "create table if not exists {} ("
+                    "create table if not exists {table} ("
                     "id text primary key, source text not null, cursor_at timestamptz, doc jsonb not null,"
-                    " loaded_at timestamptz not null, is_deleted boolean not null default false)"
-                ).format(document_table(kind, stream))
+                    " loaded_at timestamptz not null, is_deleted boolean not null default false);"
+                    "create index if not exists {index} on {table} (loaded_at)"
+                ).format(**names)
             )
 
 
@@ -71,21 +73,26 @@ class Pull:
 def merge(connection: Connection, kind: str, landing: str, pull: Pull) -> int:
     """Move a stream's documents from landing into ``raw``, record the pull, return how many changed.
 
-    A document that is the same as before is left as it is, so ``loaded_at`` says when it last changed.
+    A document that is the same as before is left as it is, so ``loaded_at`` says when it last changed. One merge at a
+    time changes a table, and each has a later ``loaded_at`` than any before: who has read up to one has missed nothing.
     Of a document that was read twice, the later reading counts.
     """
     names = {
         "raw": document_table(kind, pull.stream),
         "landing": sql.Identifier(landing, f"{kind}__{pull.stream}"),
-        "columns": sql.SQL(", ").join(map(sql.Identifier, DOCUMENT_COLUMNS)),
     }
     changed = 0
     if pull.documents:
+        lock = _lock_key(f"merge {kind}__{pull.stream}")
+        connection.execute("select pg_advisory_xact_lock(%s)", [lock])
         changed = connection.execute(
             sql.SQL(
                 """
-                insert into {raw} as known ({columns})
-                select distinct on (id) {columns} from {landing} order by id, loaded_at desc
+                insert into {raw} as known (id, source, cursor_at, doc, loaded_at, is_deleted)
+                select distinct on (id) id, source, cursor_at, doc,
+                    (select greatest(statement_timestamp(), max(loaded_at) + interval '1 microsecond') from {raw}),
+                    is_deleted
+                from {landing} order by id, loaded_at desc
                 on conflict (id) do update
                 set doc = excluded.doc, cursor_at = excluded.cursor_at, loaded_at = excluded.loaded_at,
                     is_deleted = excluded.is_deleted
