@@ -12,40 +12,15 @@ not the stages; a gate or a guard that stops the night leaves the provider as it
 """
 
 import os
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
-from zoneinfo import ZoneInfo
 
-from airflow.sdk import Asset, Connection, Param, TriggerRule, dag, get_current_context, task
-from airflow.sdk.definitions.retry_policy import ExceptionRetryPolicy, RetryAction, RetryRule
+from airflow.sdk import Asset, TriggerRule, dag, get_current_context, task
 from airflow.timetables.trigger import CronTriggerTimetable
 
-from lifecycle import settings as marketer
-from lifecycle.errors import Stop
-
-SETTINGS = marketer.load()
-WAREHOUSE = "warehouse"
-
-
-def connection(name: str) -> marketer.Connection:
-    """An Airflow connection as the rooms want it."""
-    found = Connection.get(name)
-    return marketer.Connection(
-        name=name,
-        kind=found.conn_type or "",
-        host=found.host or "",
-        port=found.port,
-        login=found.login or "",
-        password=found.password or "",
-        schema=found.schema or "",
-        extra=found.extra_dejson,
-    )
-
-
-def warehouse() -> str:
-    """The warehouse's URL."""
-    return connection(WAREHOUSE).database_url()
+from airflow_context import RUN_DATE, SETTINGS, TRY_AGAIN, WAREHOUSE, connection, run_date, warehouse
+from lifecycle.settings import DBT_PROJECT
 
 
 def destination() -> Any:
@@ -55,26 +30,6 @@ def destination() -> Any:
     provider = import_module(f"lifecycle.destinations.{SETTINGS.esp.kind}")
     lists = [audience.list for audience in SETTINGS.audiences.values()]
     return provider.connect(connection(SETTINGS.esp.connection), lists, SETTINGS.custom_fields())
-
-
-def run_date() -> date:
-    """The one date of this run: the parameter, the partition, else the logical date in the house's zone.
-
-    A logical date at midnight UTC was given as a plain date and is taken as it stands. A run without a logical date is
-    for the last business day that is over.
-    """
-    context = get_current_context()
-    run = context["dag_run"]
-    stated = context["params"].get("run_date") or getattr(run, "partition_key", None)
-    if stated:
-        return date.fromisoformat(stated)
-    zone = ZoneInfo(SETTINGS.timezone)
-    moment: datetime | None = run.logical_date
-    if moment is None:
-        over: datetime = run.run_after.astimezone(zone) - timedelta(days=1)
-        return over.date()
-    moment = moment.astimezone(UTC)
-    return moment.date() if moment.time() == time() else moment.astimezone(zone).date()
 
 
 @task
@@ -103,8 +58,14 @@ def gate(name: Literal["raw", "marts"]) -> dict[str, int]:
 
 
 @task(trigger_rule=TriggerRule.ALL_DONE)
-def derive_anyway() -> None:
-    """The stages are derived from what is there, whatever the sources' gate says; only the delivery waits for it."""
+def declare_rules() -> int:
+    """Give the file's rule sets their versions.
+
+    Stages are derived from what is there, whatever the sources' gate says; only the delivery waits for it.
+    """
+    from lifecycle.calibrate import rules
+
+    return rules.declare(warehouse(), SETTINGS, run_date())
 
 
 @task
@@ -139,7 +100,7 @@ def transform_by_model(manifest: str) -> Any:
     login = PostgresUserPasswordProfileMapping(WAREHOUSE, profile_args={"schema": "marts", "threads": 2})
     return DbtTaskGroup(
         group_id="transform",
-        project_config=ProjectConfig(marketer.DBT_PROJECT, manifest_path=manifest, install_dbt_deps=False),
+        project_config=ProjectConfig(DBT_PROJECT, manifest_path=manifest, install_dbt_deps=False),
         profile_config=ProfileConfig("lifecycle", "warehouse", profile_mapping=login),
         execution_config=ExecutionConfig(ExecutionMode.WATCHER, InvocationMode.DBT_RUNNER),
         render_config=RenderConfig(load_method=LoadMode.DBT_MANIFEST, exclude=["resource_type:unit_test"]),
@@ -188,7 +149,7 @@ def publish(planned: int, delivered: dict[str, int]) -> None:
     """Store the night's figures."""
     from lifecycle import publish as room
 
-    room.run(warehouse(), planned, run_date(), delivered)
+    room.run(warehouse(), planned, run_date(), list(SETTINGS.stages.rulesets)[-1], delivered)
 
 
 @dag(
@@ -198,13 +159,8 @@ def publish(planned: int, delivered: dict[str, int]) -> None:
     max_active_runs=1,
     doc_md=__doc__,
     user_defined_macros={"run_date": lambda: run_date().isoformat()},
-    params={"run_date": Param(None, type=["null", "string"], format="date", description="Run the night of this date")},
-    default_args={
-        "retries": 2,
-        "retry_delay": timedelta(minutes=1),
-        "retry_exponential_backoff": True,
-        "retry_policy": ExceptionRetryPolicy(rules=[RetryRule(exception=Stop, action=RetryAction.FAIL)]),
-    },
+    params={"run_date": RUN_DATE},
+    default_args=TRY_AGAIN,
     tags=["lifecycle"],
 )
 def lifecycle_nightly() -> None:
@@ -217,7 +173,7 @@ def lifecycle_nightly() -> None:
     planned = plan()
     delivered = deliver(planned)
 
-    prepare() >> sources >> gate_raw >> derive_anyway() >> stages >> gate_marts >> settle() >> planned >> delivered
+    prepare() >> sources >> gate_raw >> declare_rules() >> stages >> gate_marts >> settle() >> planned >> delivered
     gate_raw >> planned
     delivered >> reconcile(planned) >> publish(planned, delivered)
 

@@ -1,4 +1,4 @@
-"""Loads the DAG as Airflow does and prints, as JSON, what came of it: ``python -m tests.dag_probe``.
+"""Loads the DAGs as Airflow does and prints, as JSON, what came of it: ``python -m tests.dag_probe``.
 
 A process of its own, because Airflow reads its environment when it is imported, and changes logging and warnings.
 """
@@ -13,7 +13,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-HEAVY = {"dbt", "dlt", "great_expectations", "pandas"}
+HEAVY = {"dbt", "dlt", "great_expectations", "numpy", "pandas", "scipy"}
 RUNS = {
     "the parameter": {"run_date": "2017-12-31", "logical_date": datetime(2018, 3, 1, 8, 30, tzinfo=UTC)},
     "the partition": {"partition_key": "2017-12-30", "logical_date": datetime(2018, 3, 1, 8, 30, tzinfo=UTC)},
@@ -36,36 +36,41 @@ def scheduled(schedule: Any, day: tuple[int, int, int]) -> dict[str, str]:
 
 
 def _covered(run: dict[str, Any]) -> dict[str, str]:
-    module = importlib.import_module("lifecycle_nightly")
+    module = importlib.import_module("airflow_context")
     about = {"logical_date": None, "run_after": None, "partition_key": None, **run}
     context = {"params": {"run_date": run.get("run_date")}, "dag_run": SimpleNamespace(**about)}
     vars(module)["get_current_context"] = lambda: context
     return {"run_date": module.run_date().isoformat()}
 
 
+def _upstream(dag: Any) -> dict[str, list[str]]:
+    return {task.task_id: sorted(task.upstream_task_ids) for task in dag.tasks}
+
+
 def main() -> None:
-    """Print what the DAG is and what loading it brought in."""
+    """Print what the DAGs are and what loading it brought in."""
     from airflow import plugins_manager
-    from airflow.dag_processing.dagbag import DagBag
+    from airflow.dag_processing.dagbag import BundleDagBag
 
     logging.disable()
     folder = os.environ["AIRFLOW__CORE__DAGS_FOLDER"]
-    bag = DagBag(folder)
+    bag = BundleDagBag(folder, bundle_path=Path(folder))
     plugins_manager.ensure_plugins_loaded()
     heavy = sorted(HEAVY & {name.split(".")[0] for name in sys.modules})
     rooms = {path.stem for path in Path(os.environ["AIRFLOW__CORE__PLUGINS_FOLDER"], "lifecycle").iterdir()}
     executed = sorted(rooms & sys.modules.keys() - sys.stdlib_module_names)
-    dag = bag.dags["lifecycle_nightly"]
-    sys.path.append(folder)
+    nightly, calibrate = bag.dags["lifecycle_nightly"], bag.dags["lifecycle_calibrate"]
     found = {
         "import errors": bag.import_errors,
         "plugin errors": plugins_manager.get_import_errors(),
-        "tasks": {task.task_id: sorted(task.upstream_task_ids) for task in dag.tasks},
-        "rules": {task.task_id: task.trigger_rule.value for task in dag.tasks},
+        "files": sorted(Path(stat.file).name for stat in bag.dagbag_stats),
+        "tasks": {name: _upstream(dag) for name, dag in bag.dags.items()},
+        "rules": {task.task_id: task.trigger_rule.value for task in nightly.tasks},
+        "on request": {"schedule": calibrate.schedule, "parameters": calibrate.params.dump()},
         "heavy": heavy,
         "executed as plugins": executed,
         "run dates": {name: _covered(run)["run_date"] for name, run in RUNS.items()},
-        "scheduled": {name: scheduled(dag.timetable, day) for name, day in SCHEDULED_AFTER.items()},
+        "scheduled": {name: scheduled(nightly.timetable, day) for name, day in SCHEDULED_AFTER.items()},
     }
     sys.stdout.write("\n" + json.dumps(found) + "\n")
 

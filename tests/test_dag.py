@@ -1,4 +1,4 @@
-"""The DAG as Airflow loads it: its tasks, what loading brings in, and which day a run is for."""
+"""The DAGs as Airflow loads them: their tasks, what loading brings in, and which day a run is for."""
 
 import json
 import os
@@ -26,18 +26,19 @@ def probed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return found
 
 
-def test_it_loads_without_errors(probed: dict[str, Any]) -> None:
+def test_they_load_without_errors(probed: dict[str, Any]) -> None:
     assert probed["import errors"] == {}
     assert probed["plugin errors"] == {}
+    assert probed["files"] == ["lifecycle_calibrate.py", "lifecycle_nightly.py"]
 
 
 def test_the_tasks_stand_in_the_order_of_a_night(probed: dict[str, Any]) -> None:
-    assert probed["tasks"] == {
+    assert probed["tasks"]["lifecycle_nightly"] == {
         "prepare": [],
         "extract": ["prepare"],
         "gate_raw": ["extract"],
-        "derive_anyway": ["gate_raw"],
-        "transform": ["derive_anyway"],
+        "declare_rules": ["gate_raw"],
+        "transform": ["declare_rules"],
         "gate_marts": ["transform"],
         "settle": ["gate_marts"],
         "plan": ["gate_raw", "settle"],
@@ -48,10 +49,16 @@ def test_the_tasks_stand_in_the_order_of_a_night(probed: dict[str, Any]) -> None
 
 
 def test_only_the_derivation_goes_on_without_a_source(probed: dict[str, Any]) -> None:
-    assert {task for task, rule in probed["rules"].items() if rule == DONE} == {"gate_raw", "derive_anyway"}
+    assert {task for task, rule in probed["rules"].items() if rule == DONE} == {"gate_raw", "declare_rules"}
 
 
-def test_loading_it_imports_nothing_heavy(probed: dict[str, Any]) -> None:
+def test_what_is_learnt_is_learnt_on_request_and_each_by_itself(probed: dict[str, Any]) -> None:
+    assert probed["tasks"]["lifecycle_calibrate"] == {"freeze_rules": [], "freeze_scores": [], "fit_model": []}
+    parameters = {"rulesets": None, "model": "mbg_nbd", "run_date": None}
+    assert probed["on request"] == {"schedule": None, "parameters": parameters}
+
+
+def test_loading_them_imports_nothing_heavy(probed: dict[str, Any]) -> None:
     assert probed["heavy"] == []
 
 

@@ -16,8 +16,8 @@ LIFECYCLE = PLUGINS / "lifecycle"
 MODULES = sorted(LIFECYCLE.rglob("*.py"))
 # Each storey may import the ones before it, and no neighbour. A destination may read by its source.
 STOREYS = (("errors",), ("settings", "web", "warehouse"), ("sources",), ("destinations",))
-ROOMS = ("extract", "transform", "quality", "plan", "deliver", "reconcile", "publish")
-HEAVY = {"dbt", "dlt", "great_expectations", "pandas"}
+ROOMS = ("extract", "transform", "quality", "plan", "deliver", "reconcile", "publish", "calibrate")
+HEAVY = {"dbt", "dlt", "great_expectations", "pandas", "scipy"}
 
 MACHINE_PATH = re.compile(
     rb"/(?:" + b"|".join([b"root", b"home", b"Users", b"work", b"farm"]) + rb")/[\w.]|[A-Z]:\\\\Users"

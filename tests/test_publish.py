@@ -4,21 +4,22 @@ from datetime import date
 from uuid import uuid4
 
 from lifecycle import publish, reconcile
-from tests.world import RUN_DATE, Person, World
+from tests.world import RULESET, RUN_DATE, Person, World
 
 ADA, BEN = "ada@example.com", "ben@example.com"
 
 
-def stages(world: World, day: date, **persons: int) -> None:
+def stages(world: World, day: date, ruleset: str = RULESET, **persons: int) -> None:
     for stage, count in persons.items():
-        world.database.execute("insert into marts.stage_daily values (%s, %s, %s)", [day, stage, count])
+        values = [ruleset, day, stage, count]
+        world.database.execute("insert into marts.stage_daily values (%s, %s, %s, %s)", values)
 
 
-def moves(world: World, *transitions: tuple[str | None, str, str]) -> None:
+def moves(world: World, *transitions: tuple[str | None, str, str], ruleset: str = RULESET) -> None:
     for start, end, day in transitions:
         world.database.execute(
-            "insert into marts.stage_transitions values (%s, %s, %s, %s, %s)",
-            [str(uuid4()), uuid4(), start, end, day],
+            "insert into marts.stage_transitions values (%s, %s, %s, %s, %s, %s)",
+            [str(uuid4()), uuid4(), ruleset, start, end, day],
         )
 
 
@@ -36,7 +37,7 @@ def test_a_night_is_summed_up_and_stored_with_its_run(world: World) -> None:
     run_id = world.plan()
     delivered = world.deliver(run_id)
     reconcile.run(world.url, world.destination(), run_id, ["VIP", "Lapsed"])
-    summary = publish.run(world.url, run_id, RUN_DATE, delivered)
+    summary = publish.run(world.url, run_id, RUN_DATE, RULESET, delivered)
     nobody = {"members": 0, "added": 0, "removed": 0, "held_out": 0}
     assert summary == {
         "date": "2017-12-30",
@@ -55,6 +56,16 @@ def test_a_night_is_summed_up_and_stored_with_its_run(world: World) -> None:
 
 
 def test_a_night_in_which_nothing_happened_is_summed_up_as_such(world: World) -> None:
-    summary = publish.run(world.url, world.plan(), RUN_DATE, {"planned": 0})
+    summary = publish.run(world.url, world.plan(), RUN_DATE, RULESET, {"planned": 0})
     assert summary["stages"] == summary["transitions"] == summary["last_night"] == summary["esp"] == {}
     assert summary["delivery"] == {"planned": 0}
+
+
+def test_the_stages_are_those_by_the_rule_set_for_everybody(world: World) -> None:
+    stages(world, RUN_DATE, active=5)
+    stages(world, RUN_DATE, ruleset="companies", active=1, lost=3)
+    moves(world, ("new", "active", "2017-12-30"))
+    moves(world, ("new", "active", "2017-12-30"), ("at_risk", "lost", "2017-12-30"), ruleset="companies")
+    summary = publish.run(world.url, world.plan(), RUN_DATE, RULESET, {"planned": 0})
+    assert summary["stages"] == {"active": 5}
+    assert summary["transitions"] == summary["last_night"] == {"new->active": 1}

@@ -11,19 +11,20 @@ from lifecycle import settings
 from lifecycle.errors import SettingsInvalid
 from lifecycle.settings import CUSTOMER_COLUMNS, DBT_PROJECT, STANDARD_COLUMNS, Connection
 
+DAYS = {"at_risk": 30, "lapsed": 60, "lost": 90}
 SMALLEST: dict[str, Any] = {
     "timezone": "Europe/Zurich",
     "currency": "CHF",
     "shops": {"laden": {"kind": "woocommerce", "connection": "shop", "timezone": "Europe/Zurich", "currency": "CHF"}},
     "esp": {"kind": "sendgrid", "connection": "esp"},
-    "stages": {"at_risk": {"after_days": 30}, "lapsed": {"after_days": 60}, "lost": {"after_days": 90}},
+    "stages": {"rulesets": {"all": {name: {"after_days": days} for name, days in DAYS.items()}}},
     "audiences": {"all_new": {"list": "New", "stages": ["new"]}},
 }
 SHIPPED = DBT_PROJECT / "vars.yml"
 
 
 def changed(place: str, value: object) -> dict[str, Any]:
-    """The smallest file with one thing put elsewhere: ``stages.lost.after_days``."""
+    """The smallest file with one thing put elsewhere: ``esp.connection``."""
     document = deepcopy(SMALLEST)
     here = document
     *parents, last = place.split(".")
@@ -76,16 +77,46 @@ def test_what_is_left_out_has_a_default_and_may_contact_nobody_without_consent()
             [],
             "audiences.all_new.field: unknown key; valid keys: list, description",
         ),
-        ("stages.new.days", 3, "stages.new.days: unknown key; valid keys: max_days"),
-        ("stages.lost.after_days", "90", "stages.lost.after_days: Input should be a valid integer, not '90'"),
+        ("stages.rulesets.all.new.days", 3, "stages.rulesets.all.new.days: unknown key; valid keys: max_days"),
         (
-            "stages.lost.after_days",
-            0,
-            "stages.lost.after_days: Input should be greater than or equal to 1, not 0",
+            "stages.rulesets.all.lost.after_days",
+            "90",
+            "stages.rulesets.all.lost.after_days: Input should be a valid integer, not '90'",
         ),
-        ("stages.lost.after_days", 60, "stages: at_risk, lapsed and lost must come one after the other"),
-        ("stages.lost.after_days", True, "stages.lost.after_days: Input should be a valid integer, not True"),
-        ("stages.at_risk", 30, "stages.at_risk: Input should be a valid dictionary"),
+        (
+            "stages.rulesets.all.lost.after_days",
+            0,
+            "stages.rulesets.all.lost.after_days: Input should be greater than or equal to 1, not 0",
+        ),
+        (
+            "stages.rulesets.all.lost.after_days",
+            60,
+            "stages.rulesets.all: at_risk, lapsed and lost must come one after the other",
+        ),
+        (
+            "stages.rulesets.all.lost.after_days",
+            True,
+            "stages.rulesets.all.lost.after_days: Input should be a valid integer, not True",
+        ),
+        ("stages.rulesets.all.at_risk", 30, "stages.rulesets.all.at_risk: Input should be a valid dictionary"),
+        ("stages.rulesets.all.at_risk.quantile", 0.95, "stages.rulesets.all: at_risk, lapsed and lost must come one"),
+        ("stages.rulesets.all.lapsed.quantile", 0.975, "quantile are [0.8, 0.975, 0.975]"),
+        ("stages.rulesets.all.lost.quantile", 1, "lost.quantile: Input should be less than 1, not 1"),
+        ("stages.rulesets.all.at_risk.quantile", 0, "at_risk.quantile: Input should be greater than 0, not 0"),
+        ("stages.rulesets.all.at_risk.days", 3, "all.at_risk.days: unknown key; valid keys: after_days, quantile"),
+        ("stages.rulesets.all.ruleset", "x", "stages.rulesets.all.ruleset: unknown key; valid keys: kind, shops"),
+        ("stages.ruleset", "default", "stages.ruleset: unknown key; valid keys: rulesets"),
+        ("stages.rulesets", {}, "stages.rulesets: Dictionary should have at least 1 item"),
+        ("stages.rulesets.all.kind", "own", "Input should be 'fixed', 'shop' or 'personal', not 'own'"),
+        ("stages.rulesets.all.customers", "firms", "Input should be 'all', 'b2b' or 'b2c', not 'firms'"),
+        ("stages.rulesets.all.customers", "b2b", "stages: the last rule set must be for everybody: 'shops: null' and"),
+        ("stages.rulesets.all.shops", ["laden"], "stages: the last rule set must be for everybody"),
+        ("stages.rulesets.all.shops", [], "stages.rulesets.all.shops: List should have at least 1 item"),
+        ("stages.rulesets.all.min_gaps", 0, "min_gaps: Input should be greater than or equal to 1, not 0"),
+        ("stages.rulesets.all.at_least_days", 0, "at_least_days: Input should be greater than or equal to 1, not 0"),
+        ("stages.rulesets.all.credibility_gaps", 0, "credibility_gaps: Input should be greater than 0, not 0"),
+        ("shops.laden.first_business_day", "2000-01-01", "first_business_day: Input should be a valid date"),
+        ("shops.laden.test_payment_methods", "cod", "test_payment_methods: Input should be a valid list"),
         ("vip.share", 5, "vip.share: Input should be less than 1, not 5"),
         ("vip.share", float("nan"), "vip.share: Input should be"),
         ("vip.by", "value", "vip.by: Input should be 'revenue' or 'orders', not 'value'"),
@@ -126,6 +157,25 @@ def test_a_mistake_is_told_with_its_place_and_what_would_be_valid(place: str, va
     assert words in problem
 
 
+def test_a_rule_set_for_a_shop_that_is_not_there_is_refused() -> None:
+    everybody = SMALLEST["stages"]["rulesets"]["all"]
+    (problem,) = problems(changed("stages.rulesets", {"one": everybody | {"shops": ["store"]}, "all": everybody}))
+    assert problem == "lifecycle: stages.rulesets.one.shops: no shops: ['store']; valid values: laden"
+
+
+def test_rule_sets_keep_their_order_and_the_last_one_is_for_everybody() -> None:
+    everybody = SMALLEST["stages"]["rulesets"]["all"]
+    special = {"firms": everybody | {"customers": "b2b"}, "laden": everybody | {"shops": ["laden"]}}
+    rulesets = settings.parse(changed("stages.rulesets", special | {"all": everybody})).stages.rulesets
+    assert [(name, each.covers_everybody()) for name, each in rulesets.items()] == [
+        ("firms", False),
+        ("laden", False),
+        ("all", True),
+    ]
+    (problem,) = problems(changed("stages.rulesets", {"all": everybody} | special))
+    assert problem.startswith("stages: the last rule set must be for everybody")
+
+
 @pytest.mark.parametrize("name", ["Laden", "my shop", "1st", "a__b", "a_", "_a", "", "x" * 41, "straße", "a.b"])
 def test_a_name_that_no_schema_can_bear_is_refused(name: str) -> None:
     (problem,) = problems(SMALLEST | {"shops": {name: SMALLEST["shops"]["laden"]}})
@@ -133,10 +183,10 @@ def test_a_name_that_no_schema_can_bear_is_refused(name: str) -> None:
 
 
 def test_all_problems_are_told_at_once() -> None:
-    document = changed("stages.lost.after_days", "soon") | {"currency": "euro", "shop": {}}
+    document = changed("stages.rulesets.all.lost.after_days", "soon") | {"currency": "euro", "shop": {}}
     del document["esp"]
     told = "\n".join(problems(document))
-    for place in ("stages.lost.after_days", "currency", "shop: unknown key", "esp: Field required"):
+    for place in ("stages.rulesets.all.lost.after_days", "currency", "shop: unknown key", "esp: Field required"):
         assert place in told
 
 
@@ -195,6 +245,7 @@ def test_the_columns_to_push_are_columns_of_the_customers_contract() -> None:
         "date": "Date",
         "integer": "Number",
         "numeric": "Number",
+        "double precision": "Number",
         "boolean": "Text",
     }
     assert {name: at_the_provider[types[name]] for name in CUSTOMER_COLUMNS} == CUSTOMER_COLUMNS

@@ -17,6 +17,7 @@
 - ``deliver``
 - ``reconcile``
 - ``publish``
+- ``calibrate``     what is learnt from the purchases, on request: thresholds, scores, models of the customers
 
 Nothing here imports Airflow: a DAG resolves its connections and hands them in.
 """

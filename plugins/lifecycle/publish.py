@@ -8,14 +8,15 @@ from psycopg.types.json import Jsonb
 from lifecycle import warehouse
 
 STAGES = """
-select coalesce(jsonb_object_agg(stage, persons), '{}') from marts.stage_daily where day = %(run_date)s
+select coalesce(jsonb_object_agg(stage, persons), '{}')
+from marts.stage_daily where ruleset = %(ruleset)s and day = %(run_date)s
 """
 
 TRANSITIONS = """
 select coalesce(jsonb_object_agg(move, persons), '{}') from (
     select coalesce(from_stage, 'none') || '->' || to_stage as move, count(*) as persons
     from marts.stage_transitions
-    where occurred_on between coalesce(%(since)s, '-infinity'::date) and %(run_date)s
+    where ruleset = %(ruleset)s and occurred_on between coalesce(%(since)s, '-infinity'::date) and %(run_date)s
     group by move
 ) as moves
 """
@@ -32,17 +33,18 @@ from delivery.reconciliation where run_id = %(run_id)s
 """
 
 
-def run(url: str, run_id: int, run_date: date, delivered: dict[str, int]) -> dict[str, Any]:
+def run(url: str, run_id: int, run_date: date, ruleset: str, delivered: dict[str, int]) -> dict[str, Any]:
     """Store and return the night's summary.
 
-    ``stages`` {stage: persons}, ``transitions`` {"from->to": persons} in all history up to that night, with
-    "none" before an entry, ``last_night`` the same for that day alone, ``audiences``, ``delivery``, ``esp``
-    {list: contacts read back}.
+    Stages are by one rule set, that for everybody: ``stages`` {stage: persons}, ``transitions`` {"from->to": persons}
+    in all history up to that night, with "none" before an entry, ``last_night`` the same for that day alone. Beside
+    them ``audiences``, ``delivery``, ``esp`` {list: contacts read back}.
     """
     with warehouse.connect(url) as connection:
 
         def figures(query: str, since: date | None = None) -> Any:
-            row = connection.execute(query, {"run_id": run_id, "run_date": run_date, "since": since}).fetchone()
+            values = {"run_id": run_id, "run_date": run_date, "ruleset": ruleset, "since": since}
+            row = connection.execute(query, values).fetchone()
             return row[0] if row else {}
 
         summary = {

@@ -8,6 +8,7 @@ what would be right.
 import os
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import quote, urlencode, urlsplit
@@ -50,6 +51,13 @@ CUSTOMER_COLUMNS: dict[str, FieldType] = {
     "engagement": "Text",
     "last_product": "Text",
     "last_category": "Text",
+    "ruleset": "Text",
+    "expected_next_order_on": "Date",
+    "p_alive": "Number",
+    "expected_purchases_365": "Number",
+    "expected_revenue_365": "Number",
+    "account_stage": "Text",
+    "account_stage_since": "Date",
 }
 #: What every contact carries, whatever its audiences.
 STANDARD_COLUMNS = ("stage", "stage_since", "previous_stage", "orders", "revenue", "last_order_on")
@@ -90,6 +98,7 @@ CustomerColumns = list[CustomerColumn]  # named here: inside ``Audience`` the bu
 #: Single underscores only: dlt would join several in the name of a schema.
 Name = Annotated[str, Field(pattern="^[a-z][a-z0-9]*(_[a-z0-9]+)*$", max_length=40)]
 Days = Annotated[int, Field(ge=1, le=36500)]
+Quantile = Annotated[float, Field(gt=0, lt=1)]
 
 
 class _Section(BaseModel):
@@ -105,7 +114,10 @@ class Shop(_Section):
     currency: Currency
     paid_statuses: list[str] = Field(default=["processing", "completed"], min_length=1)
     zero_value_orders_count: bool = False
+    test_payment_methods: list[str] = []
     consent_field: str | None = None
+    account_field: str | None = None
+    first_business_day: date = date(2000, 1, 1)
     overlap_days: Annotated[int, Field(ge=0, le=365)] = 7
 
 
@@ -125,26 +137,69 @@ class NewStage(_Section):
     max_days: Days | None = None
 
 
-class AfterDays(_Section):
-    """From the business day ``after_days`` after the last purchase day on."""
+class AtRisk(_Section):
+    """From the business day ``after_days`` after the last purchase day on, or from that quantile of the gaps."""
 
     after_days: Days
+    quantile: Quantile = 0.8
 
 
-class Stages(_Section):
-    """The thresholds of a rule set."""
+class Lapsed(_Section):
+    """As ``AtRisk``, later."""
 
-    ruleset: Name = "default"
+    after_days: Days
+    quantile: Quantile = 0.9
+
+
+class Lost(_Section):
+    """As ``Lapsed``, later."""
+
+    after_days: Days
+    quantile: Quantile = 0.975
+
+
+class RuleSet(_Section):
+    """Whose purchases count, and after how many days without one a stage begins.
+
+    ``fixed`` takes the days as they stand; ``shop`` takes the quantiles of the gaps between purchase days, once they
+    are frozen; ``personal`` weighs these against the person's own gaps.
+    """
+
+    kind: Literal["fixed", "shop", "personal"] = "fixed"
+    shops: Annotated[list[str], Field(min_length=1)] | None = None
+    customers: Literal["all", "b2b", "b2c"] = "all"
     new: NewStage = NewStage()
-    at_risk: AfterDays
-    lapsed: AfterDays
-    lost: AfterDays
+    at_risk: AtRisk
+    lapsed: Lapsed
+    lost: Lost
+    min_gaps: Annotated[int, Field(ge=1)] = 200
+    at_least_days: Days = 7
+    credibility_gaps: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
-        days = (self.at_risk.after_days, self.lapsed.after_days, self.lost.after_days)
-        if list(days) != sorted(set(days)):
-            message = f"at_risk, lapsed and lost must come one after the other; after_days are {days}"
+        thresholds = (self.at_risk, self.lapsed, self.lost)
+        for given in ("after_days", "quantile"):
+            values = [getattr(threshold, given) for threshold in thresholds]
+            if values != sorted(set(values)):
+                message = f"at_risk, lapsed and lost must come one after the other; {given} are {values}"
+                raise ValueError(message)
+        return self
+
+    def covers_everybody(self) -> bool:
+        """Whether no person is left to another rule set."""
+        return self.shops is None and self.customers == "all"
+
+
+class Stages(_Section):
+    """The rule sets, in order: the first that covers a person gives the stage that audiences use."""
+
+    rulesets: dict[Name, RuleSet] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _everybody_is_covered(self) -> Self:
+        if not list(self.rulesets.values())[-1].covers_everybody():
+            message = "the last rule set must be for everybody: 'shops: null' and 'customers: all'"
             raise ValueError(message)
         return self
 
@@ -219,6 +274,15 @@ class Settings(_Section):
         if ESP in self.shops:
             message = f"a shop can't be named {ESP!r}, which is the e-mail service provider; give it another name"
             raise ValueError(message)
+        return self
+
+    @model_validator(mode="after")
+    def _each_shop_known(self) -> Self:
+        for name, ruleset in self.stages.rulesets.items():
+            unknown = [shop for shop in ruleset.shops or () if shop not in self.shops]
+            if unknown:
+                message = f"stages.rulesets.{name}.shops: no shops: {unknown}; valid values: {', '.join(self.shops)}"
+                raise ValueError(message)
         return self
 
     def custom_fields(self) -> dict[str, FieldType]:
