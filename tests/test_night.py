@@ -44,9 +44,9 @@ SETTINGS_OF_OTHERS = ("AIRFLOW", "LIFECYCLE", "DBT_", "COSMOS")
 MARTS = {
     "persons": "person_id",
     "purchase_days": "person_id, shop, business_day",
-    "stage_intervals": "person_id, valid_from",
+    "stage_intervals": "person_id, ruleset, valid_from",
     "stage_transitions": "transition_id",
-    "stage_daily": "day, stage",
+    "stage_daily": "ruleset, day, stage",
     "customers": "person_id",
     "contact_fields": "person_id",
     "audience_members": "audience, person_id",
@@ -291,6 +291,15 @@ def _by_person(rows: Rows, *columns: str) -> dict[UUID, Any]:
     return {row["person_id"]: tuple(row[column] for column in columns) for row in rows}
 
 
+def but_for_corrections(marts: dict[str, Rows]) -> dict[str, Rows]:
+    """Without what the blind night in between makes a late finding: its day had been told without one shop."""
+    late = {"stage_transitions": ("cause", "corrected_on"), "customers": ("is_late_entry",)}
+    return {
+        name: [{column: value for column, value in row.items() if column not in late.get(name, ())} for row in rows]
+        for name, rows in marts.items()
+    }
+
+
 def test_undisturbed_nights_succeed(nights: Nights) -> None:
     for night in (nights.first, nights.second, nights.again, nights.first_after_kills, nights.second_under_faults):
         assert night.returncode == 0, night.log[-3000:]
@@ -347,9 +356,10 @@ def test_transitions_and_daily_counts_are_those_of_the_recount(nights: Nights) -
 
 
 def test_audiences_and_the_providers_lists_hold_exactly_those_of_the_recount(nights: Nights) -> None:
-    for night in (nights.first, nights.second):
+    known = (nights.first.on_run_date(), FIRST)
+    for night, before in ((nights.first, ()), (nights.second, (known,))):
         people = night.on_run_date()
-        expected = set(town.members(night.scene, people, night.run_date))
+        expected = set(town.members(night.scene, people, night.run_date, *before))
         found = {(row["audience"], row["person_id"], row["is_holdout"]) for row in night.marts["audience_members"]}
         assert found == expected
         assert {audience for audience, _, _ in expected} == set(town.AUDIENCES)
@@ -408,7 +418,7 @@ def test_without_one_source_the_stages_are_derived_and_nothing_is_sent(nights: N
 
 
 def test_the_night_after_goes_on_and_faults_of_the_others_change_nothing(nights: Nights) -> None:
-    assert nights.second_under_faults.marts == nights.second.marts
+    assert but_for_corrections(nights.second_under_faults.marts) == but_for_corrections(nights.second.marts)
     assert nights.second_under_faults.held == nights.second.held
 
 

@@ -58,11 +58,14 @@ RULES = {
     },
     "esp": {"kind": "sendgrid", "connection": "provider", "opt_in_lists": ["Newsletter"]},
     "stages": {
-        "ruleset": "town",
-        "new": {"max_days": NEW_AT_MOST},
-        "at_risk": {"after_days": AT_RISK},
-        "lapsed": {"after_days": LAPSED},
-        "lost": {"after_days": LOST},
+        "rulesets": {
+            "town": {
+                "new": {"max_days": NEW_AT_MOST},
+                "at_risk": {"after_days": AT_RISK},
+                "lapsed": {"after_days": LAPSED},
+                "lost": {"after_days": LOST},
+            }
+        }
     },
     "consent": {"existing_customers": True},
     "audiences": AUDIENCES,
@@ -102,7 +105,7 @@ class Scene:
 
 @dataclass
 class Person:
-    """What the recount knows about one identity; ``days`` holds the net sums of the orders of each day."""
+    """What the recount knows about one identity; ``days`` holds the net sums in dollars of the orders of each day."""
 
     email: str | None
     first_seen_on: date = date.max
@@ -275,9 +278,9 @@ def recount(scene: Scene, run_date: date) -> tuple[dict[UUID, Person], set[str]]
     for shop, zone in ZONES.items():
         accounts = {}
         for account in scene.accounts[shop]:
+            accounts[account["id"]] = account["email"]
             day = instant_of(account).astimezone(zone).date()
             if day <= run_date:
-                accounts[account["id"]] = account["email"]
                 _seen(people, shop, account["email"], account["id"], day)
         for each in scene.orders[shop]:
             day = instant_of(each).astimezone(zone).date()
@@ -295,12 +298,14 @@ def recount(scene: Scene, run_date: date) -> tuple[dict[UUID, Person], set[str]]
 
 
 def _net(shop: str, each: Document) -> Decimal | None:
-    """What an order brought; ``None`` if it is no purchase."""
+    """What an order brought in dollars, nothing where there is no rate; ``None`` if it is no purchase."""
     total = Decimal(each["total"])
     back = -sum((Decimal(refund["total"]) for refund in each["refunds"]), Decimal(0))
     is_gone = total > 0 and back >= total
     counts = total > 0 or shop == "zurich"
-    return total - back if each["status"] in {"completed", "processing"} and counts and not is_gone else None
+    if each["status"] not in {"completed", "processing"} or not counts or is_gone:
+        return None
+    return total - back if CURRENCIES[shop] == RULES["currency"] else Decimal(0)
 
 
 def _subscribe(scene: Scene, run_date: date, people: dict[UUID, Person]) -> None:
@@ -336,18 +341,34 @@ def contactable(scene: Scene, people: Mapping[UUID, Person]) -> dict[UUID, Perso
     }
 
 
-def members(scene: Scene, people: Mapping[UUID, Person], run_date: date) -> Iterator[tuple[str, UUID, bool]]:
-    """(audience, person, held out) of everybody who belongs there."""
+def members(
+    scene: Scene,
+    people: Mapping[UUID, Person],
+    run_date: date,
+    before: tuple[Mapping[UUID, Person], date] = ({}, date.min),
+) -> Iterator[tuple[str, UUID, bool]]:
+    """(audience, person, held out) of everybody who belongs there; ``before``: who stood where the night before."""
     for key, who in contactable(scene, people).items():
         stage = who.stage(run_date)
+        is_fresh = _has_just_entered(who, run_date, before[0].get(key), before[1])
         for audience, rule in AUDIENCES.items():
             fits = stage in rule["stages"] and ("where" not in rule or who.orders >= LOYAL_FROM)
-            if fits and not ("entered_within_days" in rule and _is_older(who, run_date, stage)):
+            if fits and (is_fresh or "entered_within_days" not in rule):
                 lot = int(hashlib.sha256(f"{audience}|{key}".encode()).hexdigest()[:8], 16) / 2**32
                 yield audience, key, lot < rule.get("holdout_share", 0.0)
 
 
-def _is_older(who: Person, run_date: date, stage: str) -> bool:
-    """Whether the stage began more than ``LOST_LATELY`` days ago."""
-    day = run_date - timedelta(days=LOST_LATELY + 1)
-    return day >= who.first_seen_on and who.stage(day) == stage
+def _has_just_entered(who: Person, run_date: date, known: Person | None, known_on: date) -> bool:
+    """Whether the stage began at most ``LOST_LATELY`` days ago, and not in a past that was believed to be another."""
+    since = run_date
+    while since > who.first_seen_on and who.stage(since - timedelta(days=1)) == who.stage(run_date):
+        since -= timedelta(days=1)
+    is_late = since <= known_on and (known is None or _border(known, since) != _border(who, since))
+    return since >= run_date - timedelta(days=LOST_LATELY) and not is_late
+
+
+def _border(who: Person, day: date) -> tuple[str | None, str | None]:
+    """The stages on the day before and on that day; none before the person was known."""
+    days = (day - timedelta(days=1), day)
+    before, after = (who.stage(each) if each >= who.first_seen_on else None for each in days)
+    return before, after

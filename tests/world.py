@@ -14,6 +14,7 @@ from lifecycle import deliver, plan, settings, warehouse
 from lifecycle.destinations import sendgrid
 
 RUN_DATE = date(2017, 12, 30)
+RULESET = "everybody"
 KEY = "SG.demo"
 LISTS = {"vip": "VIP", "at_risk": "At risk", "lapsed": "Lapsed"}
 FIELDS: dict[str, settings.FieldType] = {
@@ -32,9 +33,10 @@ create table marts.audience_members (
     audience text, person_id uuid, email text not null, list_name text not null, priority integer not null,
     is_holdout boolean not null, reason text not null, fields jsonb not null,
     primary key (audience, person_id));
-create table marts.stage_daily (day date, stage text, persons bigint, entered bigint, "left" bigint);
+create table marts.stage_daily (
+    ruleset text, day date, stage text, persons bigint, entered bigint, "left" bigint);
 create table marts.stage_transitions (
-    transition_id text primary key, person_id uuid, from_stage text, to_stage text, occurred_on date);
+    transition_id text primary key, person_id uuid, ruleset text, from_stage text, to_stage text, occurred_on date);
 """
 
 
@@ -48,9 +50,13 @@ def rules(lists: Mapping[str, str] = LISTS, **guards: object) -> settings.Settin
             "shops": {"demo": shop},
             "esp": {"kind": "sendgrid", "connection": "esp"},
             "stages": {
-                "at_risk": {"after_days": 21},
-                "lapsed": {"after_days": 42},
-                "lost": {"after_days": 90},
+                "rulesets": {
+                    RULESET: {
+                        "at_risk": {"after_days": 21},
+                        "lapsed": {"after_days": 42},
+                        "lost": {"after_days": 90},
+                    }
+                }
             },
             "audiences": {name: {"list": title, "stages": ["active"]} for name, title in lists.items()},
             "guards": guards,

@@ -42,3 +42,13 @@
 {% macro json_elements(value) -%}
     jsonb_array_elements(case when jsonb_typeof({{ value }}) = 'array' then {{ value }} else '[]' end)
 {%- endmacro %}
+
+{# The newest value of a key in WooCommerce's meta_data, for a lateral join. #}
+{% macro newest_meta_value(key) -%}
+    select entry ->> 'value' as value
+    from {{ json_elements("document.meta_data") }}
+    with ordinality as entries(entry, position)
+    where entry ->> 'key' = {{ key }}
+    order by position desc
+    limit 1
+{%- endmacro %}

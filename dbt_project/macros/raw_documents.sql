@@ -20,34 +20,14 @@
 {%- endmacro %}
 
 {#
-    The documents that an incremental staging model does not hold in this version. Compared one by one, not by
-    a watermark of loaded_at: a row that is committed late would stay below it for ever.
+    The documents that landed since an incremental staging model was built. Landing gives `loaded_at` in the
+    order of its commits and never deletes a document, so nothing is below the watermark that was not seen.
+    `by_rules`: the model reads the marketer's file, too; if that has changed, all documents are read again.
 #}
-{% macro changed_documents(vendor, stream, key) -%}
+{% macro changed_documents(vendor, stream, by_rules=false) -%}
     select documents.*
     from ({{ raw_documents(vendor, stream) }}) as documents
-    {% if is_incremental() -%}
-        where
-            not exists (
-                select 1
-                from {{ this }} as staged
-                where
-                    staged.{{ key }} = documents.id
-                    and staged.loaded_at is not distinct from documents.loaded_at
-                    and staged.is_deleted = documents.is_deleted
-            )
+    {% if (is_partial() if by_rules else is_incremental()) -%}
+        where documents.loaded_at > (select coalesce(max(loaded_at), '-infinity') from {{ this }})
     {%- endif %}
-{%- endmacro %}
-
-{# What left raw altogether (an erased person) leaves an incremental staging model, too. For a post-hook. #}
-{% macro forget_missing_documents(vendor, stream, key) -%}
-    {%- if is_incremental() -%}
-        delete from {{ this }} as staged
-        where
-            not exists (
-                select 1
-                from ({{ raw_documents(vendor, stream) }}) as documents
-                where documents.id = staged.{{ key }}
-            )
-    {%- endif -%}
 {%- endmacro %}

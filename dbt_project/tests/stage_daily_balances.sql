@@ -1,11 +1,11 @@
 -- opening + entered - left = persons, and a day opens as the day before closed.
 with
     followed as (
-        select daily.*, lag(persons) over (partition by stage order by day) as closing_before
+        select daily.*, lag(persons) over (partition by ruleset, stage order by day) as closing_before
         from {{ ref("stage_daily") }} as daily
     )
 
-select day, stage, opening, entered, persons, closing_before
+select ruleset, day, stage, opening, entered, persons, closing_before
 from followed
 where
     opening + entered - {{ adapter.quote("left") }} <> persons

@@ -1,15 +1,27 @@
--- Every person has exactly one open interval.
+-- Of those derived tonight: every person has exactly one open interval by the rule set
+-- for everybody, and nobody has one who is not known.
 with
+    persons as (
+        select affected.subject_id, persons.person_id
+        from {{ ref("int_affected_subjects") }} as affected
+        left join {{ ref("int_persons") }} as persons on persons.person_id = affected.subject_id
+        where affected.subject_kind = 'person'
+    ),
+
+    rulesets as (select ruleset from {{ ref("stg_settings__rulesets") }} where is_for_everybody),
+
     open_ends as (
-        select persons.person_id, count(intervals.person_id) as intervals
-        from {{ ref("persons") }} as persons
+        select persons.subject_id, persons.person_id, count(intervals.subject_id) as intervals
+        from persons
+        cross join rulesets
         left join
-            {{ ref("stage_intervals") }} as intervals
-            on intervals.person_id = persons.person_id
+            {{ ref("int_stage_intervals") }} as intervals
+            on intervals.subject_id = persons.subject_id
+            and intervals.ruleset = rulesets.ruleset
             and intervals.valid_to is null
-        group by persons.person_id
+        group by persons.subject_id, persons.person_id
     )
 
-select *
+select subject_id, intervals
 from open_ends
-where intervals <> 1
+where intervals <> case when person_id is null then 0 else 1 end

@@ -1,479 +1,118 @@
-"""The marts after real builds, against a recount that walks through every day of every person."""
+"""The marts after five nights on top of each other, most of them incremental, against a recount of each."""
 
 import hashlib
-import json
-import os
 import random
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, timedelta
 from decimal import Decimal
-from pathlib import Path
+from itertools import pairwise
 from typing import Any
-from urllib.parse import urlsplit
-from uuid import UUID, uuid4
-from zoneinfo import ZoneInfo
+from uuid import UUID
 
-import psycopg
 import pytest
-from dbt.artifacts.schemas.run import RunExecutionResult
-from dbt.cli.main import dbtRunner
-from psycopg import sql
-from psycopg.rows import dict_row
 
-PROJECT = Path(__file__).parents[2] / "dbt_project"
-NAMESPACE = bytes.fromhex("6f1c2b7e4d0a4c58a3de5b9f71c08e24")
-STAGES = ("prospect", "new", "active", "at_risk", "lapsed", "lost")
-ZONES = {"ny": "America/New_York", "zh": "Europe/Zurich", "nz": "Pacific/Auckland"}
-CURRENCIES = {"ny": "USD", "zh": "CHF", "nz": "USD"}
-HOUSE_ZONE = "Europe/Zurich"
-SUPPRESSIONS = {"bounces": "bounce", "spam_reports": "spam_report", "unsubscribes": "unsubscribe"}
-HORIZON = timedelta(days=130)
+from tests.dbt.builds import Warehouse, variables
+from tests.dbt.documents import Night, changed, documents
+from tests.dbt.recount import HORIZON, RULESETS, STAGES, Counted, History, Version, consent, recount, uuid_of
 
 pytestmark = pytest.mark.dbt
 
-Documents = dict[str, dict[str, dict[str, Any]]]
-
-
-@dataclass(frozen=True)
-class Night:
-    """One build: the day, the rules and the documents that lie in raw."""
-
-    run_date: date
-    max_days: int | None
-    by: str
-    documents: Documents
-
-    @property
-    def variables(self) -> dict[str, Any]:
-        shops = {
-            name: {
-                "kind": "woocommerce",
-                "connection": name,
-                "timezone": zone,
-                "currency": CURRENCIES[name],
-                "paid_statuses": ["completed", "processing"] if name == "ny" else ["completed"],
-                "zero_value_orders_count": name == "zh",
-                "consent_field": "newsletter",
-            }
-            for name, zone in ZONES.items()
-        }
-        audience = {
-            "list": "Overdue",
-            "description": "",
-            "stages": ["at_risk", "lapsed"],
-            "holdout_share": 0.3,
-        }
-        lifecycle = {
-            "timezone": HOUSE_ZONE,
-            "currency": "USD",
-            "shops": shops,
-            "esp": {"kind": "sendgrid", "connection": "sendgrid", "opt_in_lists": ["Newsletter"]},
-            "stages": {
-                "ruleset": "test",
-                "new": {"max_days": self.max_days},
-                "at_risk": {"after_days": 21},
-                "lapsed": {"after_days": 42},
-                "lost": {"after_days": 90},
-            },
-            "vip": {"share": 0.1, "by": self.by},
-            "engagement": {"engaged_days": 90},
-            "consent": {"existing_customers": True},
-            "audiences": {"overdue": {**audience, "fields": ["country"]}},
-        }
-        return {"run_date": self.run_date.isoformat(), "lifecycle": lifecycle}
-
-
-@dataclass
-class Person:
-    """What the recount knows about one identity."""
-
-    email: str | None
-    first_seen_on: date = date.max
-    days: dict[tuple[str, date], list[tuple[Decimal, Decimal] | None]] = field(default_factory=dict)
-    ticks: set[bool] = field(default_factory=set)
-    subscribed: bool = False
-
-    @property
-    def purchase_days(self) -> list[date]:
-        return sorted({day for _, day in self.days})
-
-    @property
-    def orders(self) -> int:
-        return sum(len(orders) for orders in self.days.values())
-
-    @property
-    def revenue(self) -> Decimal:
-        house = [orders for (shop, _), orders in self.days.items() if CURRENCIES[shop] == "USD"]
-        return sum((gross - back for orders in house for gross, back in filter(None, orders)), Decimal(0))
-
-
-# --- documents ---------------------------------------------------
-
-
-def _iso(instant: datetime) -> str:
-    return instant.replace(tzinfo=None).isoformat(timespec="seconds")
-
-
-def _instant(dice: random.Random) -> datetime:
-    """Some time in 2017, often within an hour of a midnight in one of the shops' zones."""
-    day = datetime(2017, 1, 1, tzinfo=UTC) + timedelta(days=dice.randrange(330))
-    if dice.random() < 0.6:
-        return day + timedelta(seconds=dice.randrange(86400))
-    zone = ZoneInfo(dice.choice(list(ZONES.values())))
-    midnight = day.replace(tzinfo=zone)
-    return (midnight + timedelta(seconds=dice.randrange(-3600, 3600))).astimezone(UTC)
-
-
-def _written(dice: random.Random, email: str) -> str:
-    return dice.choice([email, email.upper(), f" {email.title()}\t", f"\u00a0{email}\n"])
-
-
-def _order(dice: random.Random, number: int, email: str, customer: int) -> dict[str, Any]:
-    total = Decimal(dice.choice(["0.00", "12.50", "40.10", "7.00", "7.00"]))
-    refunds = [f"-{total}"] if dice.random() < 0.08 else ["-1.00", "-2.25"] if dice.random() < 0.08 else []
-    return {
-        "id": number,
-        "status": dice.choice(["completed"] * 8 + ["processing", "cancelled", "pending", "trash", "refunded"]),
-        "currency": dice.choice(["USD"] * 9 + ["EUR"]),
-        "customer_id": customer,
-        "total": str(total),
-        "billing": {"email": _written(dice, email) if dice.random() < 0.95 else ""},
-        "date_created_gmt": _iso(_instant(dice)),
-        "refunds": [{"id": position, "total": back} for position, back in enumerate(refunds)],
-        "line_items": [],
-    }
-
-
-def _account(dice: random.Random, number: int, email: str) -> dict[str, Any]:
-    ticks = [{"key": "newsletter", "value": dice.choice(["yes", "no", ""])}] if dice.random() < 0.3 else []
-    address = _written(dice, email) if dice.random() < 0.9 else ""
-    return {"id": number, "email": address, "date_created_gmt": _iso(_instant(dice)), "meta_data": ticks}
-
-
-def _documents(dice: random.Random, people: int) -> Documents:
-    """Orders, accounts, contacts and suppressions of so many people in three shops; some only subscribe."""
-    found: Documents = defaultdict(dict)
-    for number in range(1, people + 1):
-        email = f"person{number}@example.com"
-        shops = dice.sample(list(ZONES), dice.randint(1, 2))
-        for shop in shops:
-            has_account = dice.random() < 0.5
-            if has_account:
-                found["woocommerce__customers"][f"{shop}/{number}"] = _account(dice, number, email)
-            for _ in range(dice.choice([0, 1, 1, 2, 3, 8])):
-                order = len(found["woocommerce__orders"]) + 1
-                customer = number if has_account or dice.random() < 0.1 else 0
-                found["woocommerce__orders"][f"{shop}/{order}"] = _order(dice, order, email, customer)
-        if dice.random() < 0.2:
-            contact = {"contact_id": f"c{number}", "email": email, "created_at": _iso(_instant(dice)) + "Z"}
-            found["sendgrid__contacts"][f"esp/c{number}"] = contact
-            if dice.random() < 0.5:
-                member = contact | {"list_id": "l", "list_name": dice.choice(["Newsletter", "Other"])}
-                found["sendgrid__list_members"][f"esp/l/c{number}"] = member
-        if dice.random() < 0.1:
-            stream = dice.choice(list(SUPPRESSIONS))
-            row = {"created": 1500000000, "email": email.upper()}
-            found[f"sendgrid__{stream}"][f"esp/{email}/1500000000"] = row
-    return found
-
-
-def _changed(dice: random.Random, before: Documents) -> Documents:
-    """The same documents some nights later: late orders, refunds of old ones, new states, and a few gone."""
-    orders = {key: dict(order) for key, order in before["woocommerce__orders"].items()}
-    for key in dice.sample(sorted(orders), 60):
-        change = dice.randrange(4)
-        if change == 0:
-            orders[key]["refunds"] = [{"id": 9, "total": f"-{orders[key]['total']}"}]
-        elif change == 1:
-            orders[key]["status"] = dice.choice(["cancelled", "completed"])
-        elif change == 2:
-            orders[key]["deleted"] = True
-        else:
-            del orders[key]
-    for number in range(5001, 5101):
-        email = f"person{dice.randint(1, 260)}@example.com"
-        orders[f"{dice.choice(list(ZONES))}/{number}"] = _order(dice, number, email, 0)
-    return {**before, "woocommerce__orders": orders}
-
-
-# --- the recount -------------------------------------------------
-
-
-def _day(text: str, zone: str) -> date:
-    return datetime.fromisoformat(text.removesuffix("Z")).replace(tzinfo=UTC).astimezone(ZoneInfo(zone)).date()
-
-
-def _uuid(name: str) -> UUID:
-    digest = bytearray(hashlib.sha256(NAMESPACE + name.encode()).digest()[:16])
-    digest[6] = digest[6] & 0x0F | 0x80
-    digest[8] = digest[8] & 0x3F | 0x80
-    return UUID(bytes=bytes(digest))
-
-
-def _identity(email: str, shop: str, customer: int) -> tuple[str, str | None] | None:
-    if cleaned := email.strip().lower():
-        return f"email:{cleaned}", cleaned
-    return (f"shop:{shop}:customer:{customer}", None) if customer else None
-
-
-def _is_purchase(shop: str, order: dict[str, Any], back: Decimal) -> bool:
-    paid = {"completed", "processing"} if shop == "ny" else {"completed"}
-    total = Decimal(order["total"])
-    if order["status"] not in paid or (total > 0 and total <= back):
-        return False
-    return total > 0 or shop == "zh"
-
-
-def _recount(night: Night) -> tuple[dict[UUID, Person], set[str]]:
-    """Every person known on the run date, and the orders that belong to nobody."""
-    people: dict[UUID, Person] = {}
-    addresses = _read_accounts(night, people)
-    unassigned = {
-        key
-        for key, order in night.documents["woocommerce__orders"].items()
-        if not _read_order(night, people, addresses, key, order)
-    }
-    _read_contacts(night, people)
-    _read_checkboxes(night, people)
-    return people, unassigned
-
-
-def _seen(people: dict[UUID, Person], identity: str, email: str | None, day: date) -> Person:
-    person = people.setdefault(_uuid(identity), Person(email))
-    person.first_seen_on = min(person.first_seen_on, day)
-    return person
-
-
-def _read_accounts(night: Night, people: dict[UUID, Person]) -> dict[str, str]:
-    """Take the accounts known on the run date in; return their addresses by shop and number."""
-    addresses = {}
-    for key, account in night.documents["woocommerce__customers"].items():
-        shop = key.split("/")[0]
-        registered_on = _day(account["date_created_gmt"], ZONES[shop])
-        if registered_on <= night.run_date:
-            addresses[key] = account["email"].strip()
-            identity, email = _identity(account["email"], shop, account["id"]) or ("", None)
-            _seen(people, identity, email, registered_on)
-    return addresses
-
-
-def _read_order(
-    night: Night,
-    people: dict[UUID, Person],
-    addresses: dict[str, str],
-    key: str,
-    order: dict[str, Any],
-) -> bool:
-    """Take an order in if it is a fact; false if it belongs to nobody."""
-    shop = key.split("/", maxsplit=1)[0]
-    day = _day(order["date_created_gmt"], ZONES[shop])
-    if day > night.run_date or order["status"] == "trash" or order.get("deleted"):
-        return True
-    address = addresses.get(f"{shop}/{order['customer_id']}") or order["billing"]["email"]
-    found = _identity(address, shop, order["customer_id"])
-    if found is None:
-        return False
-    buyer = _seen(people, *found, day)
-    back = -sum((Decimal(refund["total"]) for refund in order["refunds"]), Decimal(0))
-    if _is_purchase(shop, order, back):
-        money = (Decimal(order["total"]), back) if order["currency"] == CURRENCIES[shop] else None
-        buyer.days.setdefault((shop, day), []).append(money)
-    return True
-
-
-def _read_contacts(night: Night, people: dict[UUID, Person]) -> None:
-    for stream in ("contacts", "list_members"):
-        for contact in night.documents[f"sendgrid__{stream}"].values():
-            day = _day(contact["created_at"], HOUSE_ZONE)
-            if day <= night.run_date and contact.get("list_name") != "Other":
-                known = _seen(people, f"email:{contact['email']}", contact["email"], day)
-                known.subscribed |= stream == "list_members"
-
-
-def _read_checkboxes(night: Night, people: dict[UUID, Person]) -> None:
-    """A tick counts once the account is known; a withdrawal counts at once."""
-    for key, account in night.documents["woocommerce__customers"].items():
-        shop = key.split("/")[0]
-        identity, _ = _identity(account["email"], shop, account["id"]) or ("", None)
-        owner = people.get(_uuid(identity))
-        is_known = _day(account["date_created_gmt"], ZONES[shop]) <= night.run_date
-        for tick in account["meta_data"]:
-            if owner and (tick["value"] == "no" or (tick["value"] == "yes" and is_known)):
-                owner.ticks.add(tick["value"] == "yes")
-
-
-def _stage(person: Person, day: date, max_days: int | None) -> str:
-    """The rule as the domain states it, for one day."""
-    bought = [purchase for purchase in person.purchase_days if purchase <= day]
-    if not bought:
-        return "prospect"
-    age = (day - bought[-1]).days
-    for stage, after_days in (("lost", 90), ("lapsed", 42), ("at_risk", 21)):
-        if age >= after_days:
-            return stage
-    return "new" if len(bought) == 1 and (max_days is None or age <= max_days) else "active"
-
-
-def _history(person: Person, night: Night) -> dict[date, str]:
-    """Day → stage, from the first sight to well after the last border that time can bring."""
-    days = (night.run_date + HORIZON - person.first_seen_on).days
-    every_day = (person.first_seen_on + timedelta(days=number) for number in range(days))
-    return {day: _stage(person, day, night.max_days) for day in every_day}
-
-
-def _transitions(history: dict[date, str], person: Person) -> Iterator[tuple[str | None, str, date, str, bool]]:
-    before = None
-    for day, stage in history.items():
-        if stage != before:
-            bought = day in person.purchase_days
-            cause = "entry" if before is None else "purchase" if bought else "time"
-            yield before, stage, day, cause, bought and before in {"lapsed", "lost"}
-            before = stage
-
-
-def _consent(person: Person, suppressions: dict[str, str]) -> tuple[str, str | None]:
-    if person.email in suppressions:
-        return "refused", suppressions[person.email]
-    if False in person.ticks:
-        return "refused", "withdrawal"
-    if person.subscribed:
-        return "granted", "double_opt_in"
-    if True in person.ticks:
-        return "granted", "shop_checkbox"
-    return ("granted", "existing_customer") if person.days else ("unknown", None)
-
-
-# --- the builds --------------------------------------------------
-
-
-def _land(connection: psycopg.Connection, schema: str, night: Night, loaded_at: str) -> None:
-    """Replace raw's tables; only a document that changed gets the new ``loaded_at``."""
-    for stream, documents in night.documents.items():
-        table = sql.Identifier(schema, stream)
-        connection.execute(
-            sql.SQL("""
-            create table if not exists {} (
-                id text primary key, source text, cursor_at timestamptz, doc jsonb,
-                loaded_at timestamptz, is_deleted boolean
-            )""").format(table)
-        )
-        statement = sql.SQL("""
-            insert into {table} values (%s, %s, null, %s, %s, %s) on conflict (id) do update
-            set doc = excluded.doc, loaded_at = excluded.loaded_at, is_deleted = excluded.is_deleted
-            where {table}.doc is distinct from excluded.doc""").format(table=table)
-        rows = [
-            (key, key.split("/")[0], json.dumps(document), loaded_at, document.get("deleted", False))
-            for key, document in documents.items()
-        ]
-        connection.cursor().executemany(statement, rows)
-        connection.execute(sql.SQL("delete from {} where not id = any(%s)").format(table), [list(documents)])
-
-
-def _environment(database_url: str, prefix: str, folder: Path) -> dict[str, str]:
-    parts = urlsplit(database_url)
-    return {
-        "DBT_HOST": parts.hostname or "",
-        "DBT_PORT": str(parts.port),
-        "DBT_USER": parts.username or "",
-        "DBT_PASSWORD": parts.password or "",
-        "DBT_DBNAME": parts.path.lstrip("/"),
-        "DBT_SCHEMA_PREFIX": prefix,
-        "DBT_TARGET_PATH": str(folder),
-        "DBT_LOG_PATH": str(folder),
-    }
-
-
-def _build(night: Night) -> None:
-    """Models and data tests together: the data tests must hold for any history."""
-    arguments = [
-        "build",
-        "--exclude-resource-type",
-        "unit_test",
-        "--quiet",
-        "--vars",
-        json.dumps(night.variables),
-    ]
-    result = dbtRunner().invoke([*arguments, "--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)])
-    nodes = result.result.results if isinstance(result.result, RunExecutionResult) else []
-    assert result.success, result.exception or [row.node.name for row in nodes if row.status in {"error", "fail"}]
-
-
-def _nights() -> list[Night]:
-    dice = random.Random(20171105)  # noqa: S311
-    first = _documents(dice, people=200)
-    second = _changed(dice, first)
+#: Rule set, person or account, border's day, run date on which it was found out.
+Correction = tuple[str, UUID, date, date]
+
+
+def nights() -> list[Night]:
+    """A first night; changed documents, rates and merges; new rules; an earlier date; and on from there."""
+    dice = random.Random(20171105)  # noqa: S311 - reproducible documents, no secret
+    first = documents(dice, people=200)
+    second = changed(dice, first, 5001)
+    third = changed(dice, second, 6001)
+    fourth = changed(dice, third, 7001)
+    fifth = changed(dice, fourth, 8001)
+    first_rates = (("CHF", date(2017, 2, 1), Decimal("1.005")), ("EUR", date(2017, 6, 1), Decimal("1.17")))
+    rates = (*first_rates, ("CHF", date(2017, 8, 20), Decimal("0.9731")))
+    later_rates = (*rates, ("CHF", date(2017, 9, 10), Decimal("1.0215")))
+    one = {"email:person3@example.com": "email:person4@example.com"}
+    two = {**one, "email:person31@example.com": "email:person77@example.com"}
+    other = {"email:person31@example.com": "email:person78@example.com"}
     return [
-        Night(date(2017, 9, 24), None, "revenue", first),
-        Night(date(2017, 11, 5), 10, "orders", second),
-        Night(date(2017, 6, 30), None, "revenue", second),
+        Night(date(2017, 9, 24), first, rates=rates, merges=one),
+        Night(date(2017, 9, 27), second, rates=later_rates, merges=two),
+        Night(date(2017, 11, 6), third, max_days=7, by="orders", rates=later_rates, merges=two),
+        Night(date(2017, 6, 30), fourth, max_days=7, by="orders", rates=rates, merges=other),
+        Night(date(2017, 7, 2), fifth, max_days=7, by="orders", rates=rates),
     ]
+
+
+IS_WHOLE = [True, False, True, False, False]
+#: A few days and documents on from the night before: most people are as they were.
+IS_NEXT = [False, True, False, False, True]
 
 
 @dataclass(frozen=True)
 class Built:
-    """What one night left: the recount, and every mart as rows."""
+    """What one night left: the recount, the corrections known by then, and every mart as rows."""
 
-    night: Night
-    people: dict[UUID, Person]
-    unassigned: set[str]
+    counted: Counted
+    corrections: dict[Correction, tuple[Any, ...]]
     marts: dict[str, list[dict[str, Any]]]
 
+    @property
+    def night(self) -> Night:
+        return self.counted.night
 
-MARTS = (
-    "persons",
-    "purchase_days",
-    "stage_intervals",
-    "stage_transitions",
-    "stage_daily",
-    "customers",
-    "audience_members",
-    "contact_fields",
-    "unassigned_orders",
-)
-
-
-@contextmanager
-def _scratch_schemas(connection: psycopg.Connection, prefix: str) -> Iterator[None]:
-    connection.execute(sql.SQL("create schema {}").format(sql.Identifier(f"{prefix}raw")))
-    try:
-        yield
-    finally:
-        for schema in ("raw", "staging", "intermediate", "marts", "seeds"):
-            name = sql.Identifier(prefix + schema)
-            connection.execute(sql.SQL("drop schema if exists {} cascade").format(name))
-
-
-def _read_marts(connection: psycopg.Connection, schema: str) -> dict[str, list[dict[str, Any]]]:
-    cursor = connection.cursor(row_factory=dict_row)
-    statements = {name: sql.SQL("select * from {}").format(sql.Identifier(schema, name)) for name in MARTS}
-    return {name: cursor.execute(statement).fetchall() for name, statement in statements.items()}
+    @property
+    def people(self) -> dict[UUID, Any]:
+        return self.counted.people
 
 
 @pytest.fixture(scope="module")
-def built(new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Built]]:
-    """Three builds on top of each other: a night, one with changed documents and rules, and a backfill."""
-    prefix = f"recount_{uuid4().hex[:8]}_"
-    done = []
-    database_url = new_database()
-    with pytest.MonkeyPatch.context() as patch, psycopg.connect(database_url, autocommit=True) as connection:
-        for name, value in _environment(database_url, prefix, tmp_path_factory.mktemp("dbt")).items():
-            patch.setitem(os.environ, name, value)
-        with _scratch_schemas(connection, prefix):
-            for number, night in enumerate(_nights()):
-                _land(connection, f"{prefix}raw", night, f"2018-01-0{number + 1}T00:00:00Z")
-                _build(night)
-                done.append(Built(night, *_recount(night), _read_marts(connection, f"{prefix}marts")))
-            yield done
+def built(new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory) -> list[Built]:
+    house = Warehouse(new_database(), tmp_path_factory.mktemp("dbt"))
+    house.prepare()
+    done: list[Built] = []
+    versions: dict[str, list[Version]] = {}
+    for number, (night, is_whole) in enumerate(zip(nights(), IS_WHOLE, strict=True), 1):
+        house.land(night.documents, f"2018-01-0{number}T00:00:00Z")
+        house.sow(night)
+        assert house.dbt("build", "--exclude-resource-type", "unit_test", variables=variables(night)) == []
+        counted = recount(night, versions)
+        corrections = {} if is_whole else corrected(done[-1].counted, counted)
+        known = {**(done[-1].corrections if done else {}), **corrections}
+        done.append(Built(counted, known, house.marts()))
+    return done
+
+
+def corrected(before: Counted, now: Counted) -> dict[Correction, tuple[Any, ...]]:
+    """Borders of days that both nights had seen, and about which they disagree: as believed and as is now known."""
+    until = min(before.night.run_date, now.night.run_date)
+    believed, known = before.until(until), now.until(until)
+    nothing = (None, None)
+    return {
+        (*border, now.night.run_date): (*believed.get(border, nothing), *known.get(border, nothing))
+        for border in believed.keys() | known.keys()
+        if believed.get(border, nothing) != known.get(border, nothing)
+    }
+
+
+def test_a_night_derives_only_the_affected_unless_the_rules_have_changed(built: list[Built]) -> None:
+    builds = sorted(built[-1].marts["stage_builds"], key=lambda row: row["build_id"])
+    assert [(row["run_date"], row["is_whole"]) for row in builds] == [
+        (night.night.run_date, is_whole) for night, is_whole in zip(built, IS_WHOLE, strict=True)
+    ]
+    for row, night, is_next in zip(builds, built, IS_NEXT, strict=True):
+        assert not is_next or 0 < row["persons"] < len(night.people) * 2 / 3
 
 
 def test_persons_are_those_known_on_the_run_date(built: list[Built]) -> None:
     for night in built:
-        rows = {row["person_id"]: (row["email"], row["first_seen_on"]) for row in night.marts["persons"]}
-        assert rows == {key: (person.email, person.first_seen_on) for key, person in night.people.items()}
-        assert {row["order_id"] for row in night.marts["unassigned_orders"]} == night.unassigned
+        rows = {row["person_id"]: row for row in night.marts["persons"]}
+        assert {key: (row["email"], row["first_seen_on"], row["account_id"]) for key, row in rows.items()} == {
+            key: (who.email, who.first_seen_on, who.account_id) for key, who in night.people.items()
+        }
+        assert {row["order_id"] for row in night.marts["unassigned_orders"]} == night.counted.unassigned
 
 
 def test_purchase_days_add_up_orders_and_money(built: list[Built]) -> None:
@@ -482,83 +121,132 @@ def test_purchase_days_add_up_orders_and_money(built: list[Built]) -> None:
         for key, person in night.people.items():
             for (shop, day), orders in person.days.items():
                 gross, back = (sum((money[side] for money in orders if money), Decimal(0)) for side in (0, 1))
-                expected[key, shop, day] = (CURRENCIES[shop], len(orders), gross, back, gross - back)
-        columns = ("currency", "orders", "gross", "refunded", "net")
+                priced = sum(money is not None for money in orders)
+                expected[key, shop, day] = ("USD", len(orders), priced, gross, back, gross - back)
+        columns = ("currency", "orders", "priced_orders", "gross", "refunded", "net")
         rows = night.marts["purchase_days"]
         assert {(r["person_id"], r["shop"], r["business_day"]): tuple(r[c] for c in columns) for r in rows} == expected
 
 
-def test_intervals_give_the_stage_of_every_day(built: list[Built]) -> None:
+def test_intervals_give_the_stage_of_every_day_by_each_rule_set(built: list[Built]) -> None:
     for night in built:
-        found: dict[UUID, dict[date, str]] = {key: {} for key in night.people}
+        found: dict[tuple[str, UUID], History] = {}
         end = night.night.run_date + HORIZON
-        for row in night.marts["stage_intervals"]:
-            days = ((row["valid_to"] or end) - row["valid_from"]).days
-            for number in range(days):
+        persons = [(row["person_id"], row) for row in night.marts["stage_intervals"]]
+        accounts = [(row["account_id"], row) for row in night.marts["account_stage_intervals"]]
+        for key, row in persons + accounts:
+            history = found.setdefault((row["ruleset"], key), {})
+            for number in range(((row["valid_to"] or end) - row["valid_from"]).days):
                 day = row["valid_from"] + timedelta(days=number)
-                assert day not in found[row["person_id"]]
-                found[row["person_id"]][day] = row["stage"]
-        assert found == {key: _history(person, night.night) for key, person in night.people.items()}
+                assert day not in history
+                history[day] = row["stage"]
+        assert found == night.counted.histories
 
 
 def test_transitions_are_the_changes_from_day_to_day(built: list[Built]) -> None:
     for night in built:
-        columns = ("from_stage", "to_stage", "occurred_on", "cause", "is_win_back")
-        found = {(row["person_id"], *(row[column] for column in columns)) for row in night.marts["stage_transitions"]}
+        late = found_out_late(night)
         expected = {
-            (key, *change)
-            for key, person in night.people.items()
-            for change in _transitions(_history(person, night.night), person)
+            (ruleset, key, *border[:3], "correction" if (ruleset, key, *border[:3]) in late else border[3], border[4])
+            for (ruleset, key), borders in night.counted.borders.items()
+            if key in night.people
+            for border in borders
         }
-        assert found == expected
+        columns = ("ruleset", "person_id", "from_stage", "to_stage", "occurred_on", "cause", "is_win_back")
+        assert {tuple(row[column] for column in columns) for row in night.marts["stage_transitions"]} == expected
         for row in night.marts["stage_transitions"]:
-            name = f"{row['person_id']}|{row['occurred_on']}|{row['to_stage']}"
-            assert row["transition_id"] == _uuid(name)
+            name = f"{row['person_id']}|{row['ruleset']}|{row['occurred_on']}|{row['to_stage']}"
+            assert row["transition_id"] == uuid_of(name)
+            assert row["corrected_on"] == late.get(tuple(row[column] for column in columns[:5]))
+
+
+def found_out_late(night: Built) -> dict[tuple[Any, ...], date]:
+    """Border → the first night that found it out late, of those up to the run date."""
+    late: dict[tuple[Any, ...], date] = {}
+    for (ruleset, key, day, known_on), (_, _, start, end) in night.corrections.items():
+        border = (ruleset, key, start, end, day)
+        if end and known_on <= night.night.run_date:
+            late[border] = min(known_on, late.get(border, known_on))
+    return late
+
+
+def test_corrections_are_what_two_recounts_disagree_about_and_are_kept(built: list[Built]) -> None:
+    for night in built:
+        key = ("ruleset", "subject_id", "occurred_on", "known_on")
+        columns = ("believed_from_stage", "believed_stage", "from_stage", "stage")
+        rows = night.marts["stage_corrections"]
+        found = {tuple(row[c] for c in key): tuple(row[c] for c in columns) for row in rows}
+        assert found == night.corrections
+        kinds = {row["subject_id"]: row["subject_kind"] for row in rows}
+        accounts = {subject for subject, kind in kinds.items() if kind == "account"}
+        assert not accounts & night.people.keys()
+    assert len({known_on for *_, known_on in built[-1].corrections}) == IS_WHOLE.count(False)
 
 
 def test_daily_counts_are_the_heads_counted_each_day(built: list[Built]) -> None:
     for night in built:
-        heads: Counter[tuple[date, str]] = Counter()
-        for person in night.people.values():
-            heads.update(item for item in _history(person, night.night).items() if item[0] <= night.night.run_date)
+        heads: Counter[tuple[str, date, str]] = Counter()
+        for (ruleset, key), history in night.counted.histories.items():
+            if key in night.people:
+                heads.update((ruleset, *day) for day in history.items() if day[0] <= night.night.run_date)
         first = min(person.first_seen_on for person in night.people.values())
         days = [first + timedelta(days=number) for number in range((night.night.run_date - first).days + 1)]
-        found = {(row["day"], row["stage"]): row["persons"] for row in night.marts["stage_daily"]}
-        assert found == {(day, stage): heads[day, stage] for day in days for stage in STAGES}
+        found = {(row["ruleset"], row["day"], row["stage"]): row["persons"] for row in night.marts["stage_daily"]}
+        assert found == {(r, day, stage): heads[r, day, stage] for r in RULESETS for day in days for stage in STAGES}
 
 
 def test_customers_stand_as_on_the_run_date(built: list[Built]) -> None:
     for night in built:
-        rules = night.night
+        rules, late = night.night, {(*border[:2], *border[3:]) for border in found_out_late(night)}
         buyers = [person for person in night.people.values() if person.days]
         values = [getattr(person, rules.by) for person in buyers]
         for row in night.marts["customers"]:
-            person = night.people[row["person_id"]]
-            assert row["stage"] == _stage(person, rules.run_date, rules.max_days)
+            key, person = row["person_id"], night.people[row["person_id"]]
+            assert (row["ruleset"], row["stage"]) == (person.ruleset, night.counted.stage(key))
             assert (row["orders"], row["revenue"]) == (person.orders, person.revenue)
             better = sum(value >= getattr(person, rules.by) for value in values)
             assert row["vip"] is bool(person.days and better / len(buyers) <= 0.1)
+            entry = (person.ruleset, key, row["stage"], row["stage_since"])
+            assert row["is_late_entry"] is (entry in late)
             assert row["as_of"] == rules.run_date
         assert len(night.marts["customers"]) == len(night.people)
 
 
+def test_accounts_stand_as_on_the_run_date(built: list[Built]) -> None:
+    for night in built:
+        stages = {key: night.counted.histories["companies", key] for key in night.counted.accounts()}
+        expected = {
+            key: (
+                stages[key][night.night.run_date],
+                len(contacts),
+                sum(contact.orders for contact in contacts),
+                sum((contact.revenue for contact in contacts), Decimal(0)),
+            )
+            for key, contacts in night.counted.accounts().items()
+        }
+        columns = ("stage", "contacts", "orders", "revenue")
+        assert {row["account_id"]: tuple(row[c] for c in columns) for row in night.marts["accounts"]} == expected
+        assert any(contacts > 1 for _, contacts, *_ in expected.values())
+
+
+def test_each_shops_customer_has_a_version_for_each_person_it_was(
+    built: list[Built],
+) -> None:
+    rows = sorted(built[-1].marts["identity_map"], key=lambda row: (row["customer_id"], row["version"]))
+    assert any(row["version"] > 1 for row in rows)
+    for row, following in pairwise(rows):
+        is_same_customer = row["customer_id"] == following["customer_id"]
+        assert row["known_to"] == (following["known_from"] if is_same_customer else None)
+
+
 def test_only_contactable_persons_are_in_audiences(built: list[Built]) -> None:
     for night in built:
-        suppressed = {
-            row["email"].lower(): reason
-            for stream, reason in SUPPRESSIONS.items()
-            for row in night.night.documents[f"sendgrid__{stream}"].values()
-        }
-        consent = {key: _consent(person, suppressed) for key, person in night.people.items()}
+        expected = {key: consent(night.counted, key) for key in night.people}
         rows = night.marts["persons"]
-        assert {row["person_id"]: (row["consent_state"], row["consent_basis"]) for row in rows} == consent
-        contactable = {key for key, person in night.people.items() if person.email and consent[key][0] == "granted"}
+        assert {row["person_id"]: (row["consent_state"], row["consent_basis"]) for row in rows} == expected
+        contactable = {key for key, who in night.people.items() if who.email and expected[key][0] == "granted"}
         assert {row["person_id"] for row in night.marts["contact_fields"]} == contactable
-        overdue = {
-            key
-            for key in contactable
-            if _stage(night.people[key], night.night.run_date, night.night.max_days) in {"at_risk", "lapsed"}
-        }
+        overdue = {key for key in contactable if night.counted.stage(key) in {"at_risk", "lapsed"}}
         assert {row["person_id"] for row in night.marts["audience_members"]} == overdue
 
 

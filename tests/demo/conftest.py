@@ -4,29 +4,18 @@ from collections.abc import Iterator
 
 import pytest
 import requests
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from demo.esp import Esp, Pace
 from demo.serve import running
 from demo.shop import Shop
 from tests.demo.demo_clients import Client, order
-
-
-class Stage:
-    """A server whose app can be exchanged: starting one per test would take most of the time."""
-
-    app: ASGIApp
-    url: str
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Hand the call to the app of the moment."""
-        await self.app(scope, receive, send)
+from tests.world import Stage
 
 
 @pytest.fixture(scope="session")
 def stage() -> Iterator[Stage]:
     stage = Stage()
-    with running(stage) as stage.url:
+    with running(stage) as stage.address:
         yield stage
 
 
@@ -52,7 +41,7 @@ def woo(shop: Shop, stage: Stage) -> Iterator[Client]:
     stage.app = shop.app
     with requests.Session() as session:
         session.auth = ("ck_demo", "cs_demo")
-        yield Client(f"{stage.url}/wp-json/wc/v3", session)
+        yield Client(f"{stage.address}/wp-json/wc/v3", session)
 
 
 @pytest.fixture
@@ -65,4 +54,4 @@ def sendgrid(esp: Esp, stage: Stage) -> Iterator[Client]:
     stage.app = esp.app
     with requests.Session() as session:
         session.headers["Authorization"] = "Bearer SG.demo"
-        yield Client(stage.url, session)
+        yield Client(stage.address, session)

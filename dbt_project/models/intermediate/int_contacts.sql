@@ -1,16 +1,18 @@
 with
     contacts as (
         select
-            email,
+            identity_id,
             first_name,
             last_name,
             country,
-            {{ business_day("created_at", literal(var("lifecycle")["timezone"])) }} as created_on,
-            row_number() over (partition by email order by created_at, contact_id) as position
+            row_number() over (partition by identity_id order by created_at, contact_id) as position
         from {{ ref("stg_sendgrid__contacts") }}
-        where not is_deleted and email is not null
+        where
+            not is_deleted
+            and email is not null
+            and {{ business_day("created_at", literal(var("lifecycle")["timezone"])) }} <= {{ run_date() }}
     )
 
-select email, first_name, last_name, country, created_on
+select identity_id, first_name, last_name, country
 from contacts
-where position = 1 and created_on <= {{ run_date() }}
+where position = 1

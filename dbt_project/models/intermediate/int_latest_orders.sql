@@ -1,20 +1,38 @@
+{{
+    config(
+        materialized="incremental",
+        incremental_strategy="subjects",
+        unique_key="person_id",
+        on_schema_change="fail",
+        indexes=[{"columns": ["person_id"], "unique": true}],
+        pre_hook="{{ few_among_many() }}",
+        post_hook="{{ analyze_if_all_is_new() }}",
+    )
+}}
+
+-- depends_on: {{ ref("int_affected_subjects") }}
 with
     ranked as (
         select
-            identity,
+            person_id,
             first_name,
             last_name,
             country,
+            postcode,
             is_purchase,
             lead_product_id,
             lead_product_name,
             row_number() over (
-                partition by identity order by is_purchase desc, created_at desc, order_id desc
+                partition by person_id order by is_purchase desc, created_at desc, order_id desc
             ) as position
         from {{ ref("int_orders") }}
-        where identity is not null
+        where
+            is_fact
+            and person_id is not null
+            and business_day <= {{ run_date() }}
+            and {{ is_affected("person_id") }}
     )
 
-select identity, first_name, last_name, country, is_purchase, lead_product_id, lead_product_name
+select person_id, first_name, last_name, country, postcode, is_purchase, lead_product_id, lead_product_name
 from ranked
 where position = 1

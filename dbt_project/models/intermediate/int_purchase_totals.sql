@@ -1,18 +1,41 @@
+{{
+    config(
+        materialized="incremental",
+        incremental_strategy="subjects",
+        unique_key="person_id",
+        on_schema_change="fail",
+        indexes=[{"columns": ["person_id"], "unique": true}],
+        pre_hook="{{ few_among_many() }}",
+        post_hook="{{ analyze_if_all_is_new() }}",
+    )
+}}
+
+-- depends_on: {{ ref("int_affected_subjects") }}
 with
+    days as (
+        select
+            person_id,
+            business_day,
+            sum(orders) as orders,
+            sum(priced_orders) as priced_orders,
+            sum(net) as net
+        from {{ ref("purchase_days") }}
+        where {{ is_affected("person_id") }}
+        group by person_id, business_day
+    ),
+
     totals as (
         select
             person_id,
             min(business_day) as first_order_on,
             max(business_day) as last_order_on,
-            count(distinct business_day) as purchase_days,
+            count(*) as purchase_days,
             sum(orders) as orders,
-            sum(
-                case when currency = {{ literal(var("lifecycle")["currency"]) }} then priced_orders else 0 end
-            ) as priced_orders,
-            sum(
-                case when currency = {{ literal(var("lifecycle")["currency"]) }} then net else 0 end
-            ) as revenue
-        from {{ ref("purchase_days") }}
+            sum(priced_orders) as priced_orders,
+            sum(net) as revenue,
+            sum(case when net > 0 then 1 else 0 end) as valued_days,
+            sum(case when net > 0 then net else 0 end) as valued_revenue
+        from days
         group by person_id
     )
 
@@ -20,9 +43,11 @@ select
     person_id,
     first_order_on,
     last_order_on,
-    {{ days_since("last_order_on", run_date()) }} as recency_days,
-    purchase_days,
-    orders,
+    cast(purchase_days as integer) as purchase_days,
+    cast(orders as integer) as orders,
+    cast(priced_orders as integer) as priced_orders,
     revenue,
-    round(revenue / nullif(priced_orders, 0), 2) as average_order_value
+    round(revenue / nullif(priced_orders, 0), 2) as average_order_value,
+    cast(valued_days as integer) as valued_days,
+    round(valued_revenue / nullif(valued_days, 0), 2) as average_day_value
 from totals

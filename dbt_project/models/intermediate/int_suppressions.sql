@@ -1,7 +1,7 @@
 with
     ranked as (
         select
-            email,
+            identity_id,
             reason,
             case
                 reason
@@ -21,8 +21,8 @@ with
         where not is_deleted and email is not null
     ),
 
-    strongest as (select email, min(severity) as severity from ranked group by email)
+    strongest as (select identity_id, min(severity) as severity from ranked group by identity_id)
 
-select distinct ranked.email, ranked.reason
+select distinct ranked.identity_id, ranked.reason
 from ranked
-inner join strongest on strongest.email = ranked.email and strongest.severity = ranked.severity
+inner join strongest on strongest.identity_id = ranked.identity_id and strongest.severity = ranked.severity

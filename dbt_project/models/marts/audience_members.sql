@@ -24,7 +24,9 @@ with
             where
                 stage in ({{ literals(audience["stages"]) }})
                 {% if condition %} and ({{ condition }}) {% endif %}
-                {% if days is not none %} and stage_since >= {{ add_days(run_date(), -days) }} {% endif %}
+                {% if days is not none %}
+                    and stage_since >= {{ add_days(run_date(), -days) }} and not is_late_entry
+                {% endif %}
                 {{ "union all" if not loop.last }}
         {% endfor %}
     ),

@@ -1,7 +1,7 @@
 with
     persons as (select * from {{ ref("int_persons") }}),
 
-    accounts as (select * from {{ ref("int_latest_accounts") }}),
+    customers as (select * from {{ ref("int_latest_shop_customers") }}),
 
     orders as (select * from {{ ref("int_latest_orders") }}),
 
@@ -13,15 +13,16 @@ select
     persons.person_id,
     persons.email,
     persons.first_seen_on,
-    coalesce(accounts.country, orders.country, contacts.country) as country,
+    coalesce(customers.country, orders.country, contacts.country) as country,
     cast(null as {{ dbt.type_string() }}) as language,
-    coalesce(accounts.first_name, orders.first_name, contacts.first_name) as first_name,
-    coalesce(accounts.last_name, orders.last_name, contacts.last_name) as last_name,
+    coalesce(customers.first_name, orders.first_name, contacts.first_name) as first_name,
+    coalesce(customers.last_name, orders.last_name, contacts.last_name) as last_name,
+    coalesce(customers.postcode, orders.postcode) as postcode,
     consent.consent_state,
     consent.consent_basis,
-    cast(null as {{ dbt.type_string() }}) as account_id
+    persons.account_id
 from persons
-left join accounts on accounts.identity = persons.identity
-left join orders on orders.identity = persons.identity
-left join contacts on contacts.email = persons.email
+left join customers on customers.person_id = persons.person_id
+left join orders on orders.person_id = persons.person_id
+left join contacts on contacts.identity_id = persons.person_id
 left join consent on consent.person_id = persons.person_id

@@ -1,32 +1,42 @@
+{{
+    config(
+        materialized="incremental",
+        incremental_strategy="subjects",
+        unique_key="person_id",
+        on_schema_change="fail",
+        pre_hook="{{ few_among_many() }}",
+        post_hook="{{ analyze_if_all_is_new() }}",
+    )
+}}
+
+-- depends_on: {{ ref("int_affected_subjects") }}
 with
-    purchases as (select * from {{ ref("int_orders") }} where is_purchase and identity is not null),
-
-    persons as (select person_id, identity from {{ ref("int_persons") }}),
-
-    days as (
+    purchases as (
         select
-            identity,
+            person_id,
             shop,
             business_day,
-            currency,
-            count(*) as orders,
-            sum(case when is_in_shop_currency then 1 else 0 end) as priced_orders,
-            sum(case when is_in_shop_currency then gross else 0 end) as gross,
-            sum(case when is_in_shop_currency then refunded else 0 end) as refunded,
-            sum(case when is_in_shop_currency then net else 0 end) as net
-        from purchases
-        group by identity, shop, business_day, currency
+            gross * exchange_rate as gross,
+            refunded * exchange_rate as refunded
+        from {{ ref("int_orders") }}
+        where
+            is_purchase
+            and person_id is not null
+            and business_day <= {{ run_date() }}
+            and {{ is_affected("person_id") }}
     )
 
 select
-    persons.person_id,
-    days.shop,
-    days.business_day,
-    days.currency,
-    cast(days.orders as integer) as orders,
-    cast(days.priced_orders as integer) as priced_orders,
-    days.gross,
-    days.refunded,
-    days.net
-from days
-inner join persons on persons.identity = days.identity
+    person_id,
+    shop,
+    business_day,
+    {{ literal(var("lifecycle")["currency"]) }} as currency,
+    cast(count(*) as integer) as orders,
+    cast(count(gross) as integer) as priced_orders,
+    cast(coalesce(sum(round(gross, 2)), 0) as {{ money() }}) as gross,
+    cast(coalesce(sum(round(refunded, 2)), 0) as {{ money() }}) as refunded,
+    cast(coalesce(sum(round(gross, 2) - round(refunded, 2)), 0) as {{ money() }}) as net
+from purchases
+group by person_id, shop, business_day
+-- in the order of the key, which is filled much faster so
+order by person_id, business_day, shop

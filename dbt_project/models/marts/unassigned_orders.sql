@@ -1,3 +1,3 @@
-select order_id, shop, business_day, gross, 'no e-mail address and no customer account' as reason
+select order_id, shop, business_day, gross, set_aside as reason
 from {{ ref("int_orders") }}
-where identity is null
+where set_aside is not null and coalesce(business_day <= {{ run_date() }}, true)

@@ -1,5 +1,15 @@
+{{
+    config(
+        materialized="incremental",
+        unique_key="list_member_id",
+        incremental_strategy="delete+insert",
+        on_schema_change="fail",
+        indexes=[{"columns": ["list_member_id"], "unique": true}, {"columns": ["loaded_at"]}],
+    )
+}}
+
 with
-    source as ({{ raw_documents("sendgrid", "list_members") }}),
+    source as ({{ changed_documents("sendgrid", "list_members") }}),
 
     renamed as (
         select
@@ -17,7 +27,9 @@ with
             loaded_at,
             is_deleted
         from source
-    )
+    ),
+
+    identified as (select renamed.*, {{ identity_id("email") }} as identity_id from renamed)
 
 select *
-from renamed
+from identified

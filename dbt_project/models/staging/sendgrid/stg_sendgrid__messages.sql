@@ -4,13 +4,12 @@
         unique_key="message_id",
         incremental_strategy="delete+insert",
         on_schema_change="fail",
-        indexes=[{"columns": ["message_id"], "unique": true}],
-        post_hook="{{ forget_missing_documents('sendgrid', 'messages', 'message_id') }}",
+        indexes=[{"columns": ["message_id"], "unique": true}, {"columns": ["loaded_at"]}],
     )
 }}
 
 with
-    source as ({{ changed_documents("sendgrid", "messages", "message_id") }}),
+    source as ({{ changed_documents("sendgrid", "messages") }}),
 
     renamed as (
         select

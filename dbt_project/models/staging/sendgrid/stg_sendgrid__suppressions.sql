@@ -29,7 +29,9 @@ with
             loaded_at,
             is_deleted
         from source
-    )
+    ),
+
+    identified as (select renamed.*, {{ identity_id("email") }} as identity_id from renamed)
 
 select *
-from renamed
+from identified

@@ -1,5 +1,20 @@
+{{
+    config(
+        materialized="incremental",
+        unique_key="customer_id",
+        incremental_strategy="delete+insert",
+        on_schema_change="fail",
+        pre_hook="{{ note_everything() }}",
+        indexes=[
+            {"columns": ["customer_id"], "unique": true},
+            {"columns": ["loaded_at"]},
+            {"columns": ["shop", "loaded_at"]},
+        ],
+    )
+}}
+
 with
-    source as ({{ raw_documents("woocommerce", "customers") }}),
+    source as ({{ changed_documents("woocommerce", "customers", by_rules=true) }}),
 
     renamed as (
         select
@@ -7,12 +22,14 @@ with
             source.id as customer_id,
             source.source as shop,
             document.id as customer_number,
+            {{ clean_text("company.value") }} as account_number,
 
             -- text
             {{ normalize_email("document.email") }} as email,
             {{ clean_text("document.first_name") }} as first_name,
             {{ clean_text("document.last_name") }} as last_name,
             upper({{ clean_text("document.billing ->> 'country'") }}) as country,
+            upper({{ clean_text("document.billing ->> 'postcode'") }}) as postcode,
 
             -- consent: an empty checkbox says nothing, and whatever is no clear yes
             -- is a no
@@ -38,17 +55,17 @@ with
                 date_created_gmt text
             )
         left join {{ ref("stg_settings__shops") }} as shops on shops.shop = source.source
-        left join
-            lateral(
-                select entry ->> 'value' as value
-                from {{ json_elements("document.meta_data") }}
-                with ordinality as entries(entry, position)
-                where entry ->> 'key' = shops.consent_field
-                order by position desc
-                limit 1
-            ) as checkbox
-            on true
+        left join lateral({{ newest_meta_value("shops.consent_field") }}) as checkbox on true
+        left join lateral({{ newest_meta_value("shops.account_field") }}) as company on true
+    ),
+
+    identified as (
+        select
+            renamed.*,
+            {{ identity_id("email", "shop", "customer_number") }} as identity_id,
+            {{ name_based_uuid("'account:' || shop || ':' || account_number") }} as account_id
+        from renamed
     )
 
 select *
-from renamed
+from identified

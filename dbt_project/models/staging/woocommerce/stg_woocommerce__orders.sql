@@ -4,13 +4,17 @@
         unique_key="order_id",
         incremental_strategy="delete+insert",
         on_schema_change="fail",
-        indexes=[{"columns": ["order_id"], "unique": true}],
-        post_hook="{{ forget_missing_documents('woocommerce', 'orders', 'order_id') }}",
+        indexes=[
+            {"columns": ["order_id"], "unique": true},
+            {"columns": ["loaded_at"]},
+            {"columns": ["shop", "loaded_at"]},
+            {"columns": ["customer_id"]},
+        ],
     )
 }}
 
 with
-    source as ({{ changed_documents("woocommerce", "orders", "order_id") }}),
+    source as ({{ changed_documents("woocommerce", "orders") }}),
 
     renamed as (
         select
@@ -23,12 +27,14 @@ with
 
             -- text
             document.status,
+            document.payment_method,
             coalesce(document.status in ('trash', 'checkout-draft', 'auto-draft'), false) as is_draft,
             upper({{ clean_text("document.currency") }}) as currency,
             {{ normalize_email("document.billing ->> 'email'") }} as billing_email,
             {{ clean_text("document.billing ->> 'first_name'") }} as first_name,
             {{ clean_text("document.billing ->> 'last_name'") }} as last_name,
             upper({{ clean_text("document.billing ->> 'country'") }}) as country,
+            upper({{ clean_text("document.billing ->> 'postcode'") }}) as postcode,
             lead_line.product_name as lead_product_name,
 
             -- numerics
@@ -46,6 +52,7 @@ with
             lateral jsonb_to_record(source.doc) as document(
                 customer_id text,
                 status text,
+                payment_method text,
                 currency text,
                 billing jsonb,
                 total text,
@@ -71,7 +78,12 @@ with
                 limit 1
             ) as lead_line
             on true
+    ),
+
+    identified as (
+        select renamed.*, {{ identity_id("billing_email", "shop", "customer_number") }} as guest_identity_id
+        from renamed
     )
 
 select *
-from renamed
+from identified

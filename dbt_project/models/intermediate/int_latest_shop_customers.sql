@@ -1,17 +1,18 @@
 with
     ranked as (
         select
-            identity,
+            person_id,
             first_name,
             last_name,
             country,
+            postcode,
             row_number() over (
-                partition by identity order by registered_on desc, customer_id desc
+                partition by person_id order by registered_on desc, customer_id desc
             ) as position
-        from {{ ref("int_accounts") }}
+        from {{ ref("int_shop_customers") }}
         where is_known and registered_on is not null
     )
 
-select identity, first_name, last_name, country
+select person_id, first_name, last_name, country, postcode
 from ranked
 where position = 1

@@ -1,0 +1,177 @@
+{#
+    A night derives only the subjects (persons and accounts) whose facts have changed since the last build.
+
+    Facts (int_orders, int_sightings) are replaced by document and note whom they concern, before and after, in
+    int_noted_subjects. int_affected_subjects gathers these and whom the run date's move concerns. What hangs
+    on facts is replaced by subject. stage_builds closes the build and forgets the notes. Every step is one
+    transaction and can be repeated, so a build that was killed is simply built again, for whatever date and by
+    whatever rules: what it derived, or began to derive, stays noted until a build is finished.
+
+    If the rules have changed, or no build was ever finished, everything is derived.
+#}
+{# Raise it when the SQL of an incremental model gives something else: the next night then derives everything. #}
+{% macro derivation() %} {{ return(1) }}{% endmacro %}
+
+{#
+    The last finished build as {run_date, rules_hash, is_everything_noted}; none before the first. Everything is noted if
+    a build after it has begun to derive everything, by other rules perhaps, and was never finished.
+#}
+{% macro last_build() -%}
+    {%- set builds = existing_relation("marts", "stage_builds") -%}
+    {%- set noted = existing_relation("intermediate", "int_noted_subjects") -%}
+    {%- if builds is none or noted is none -%} {{ return(none) }} {%- endif -%}
+    {%- set rows = run_query(
+        "select run_date, rules_hash, exists (select 1 from "
+        ~ noted
+        ~ " where subject_kind = 'everything')"
+        " as is_everything_noted from " ~ builds ~ " order by build_id desc limit 1"
+    ).rows -%}
+    {{ return(rows[0] if rows else none) }}
+{%- endmacro %}
+
+{# A hash of everything but documents that the stages depend on. #}
+{% macro rules_hash() -%}
+    {%- set rules = var("lifecycle") -%}
+    {{
+        return(
+            local_md5(
+                tojson(
+                    {
+                        "derivation": derivation(),
+                        "currency": rules["currency"],
+                        "timezone": rules["timezone"],
+                        "shops": rules["shops"],
+                        "stages": rules["stages"],
+                        "opt_in_lists": rules["esp"].get("opt_in_lists", []),
+                        "versions": ruleset_versions(),
+                    },
+                    sort_keys=true,
+                )
+            )
+        )
+    }}
+{%- endmacro %}
+
+{#
+    What is to be derived tonight, by the rules of the moment at which it is first asked for: {is_incremental, rules_hash}.
+    It is kept with the rules themselves, which last for one run of dbt, so that all models are told the same, and soon.
+#}
+{% macro night() -%}
+    {%- set rules = var("lifecycle") -%}
+    {%- if execute and "night" not in rules -%}
+        {%- set build = last_build() -%}
+        {%- set hash = rules_hash() -%}
+        {%- set is_incremental_night = (
+            build is not none
+            and not flags.FULL_REFRESH
+            and build["rules_hash"] == hash
+            and not build["is_everything_noted"]
+        ) -%}
+        {%- do rules.update({"night": {"is_incremental": is_incremental_night, "rules_hash": hash}}) -%}
+    {%- endif -%}
+    {{ return(rules["night"] if execute else {"is_incremental": false, "rules_hash": ""}) }}
+{%- endmacro %}
+
+{# Does this night derive only the affected subjects? #}
+{% macro is_incremental_night() -%} {{ return(night()["is_incremental"]) }} {%- endmacro %}
+
+{# Everything is about to be derived: if that is cut, the next night does it again. For a pre-hook. #}
+{% macro note_everything() -%}
+    {%- set build = last_build() -%}
+    {%- if build is not none and not build["is_everything_noted"] and not is_incremental_night() -%}
+        insert into {{ existing_relation("intermediate", "int_noted_subjects") }} (subject_kind) values ('everything')
+    {%- endif -%}
+{%- endmacro %}
+
+{# The affected subjects are about to be derived as of this run date: the next night, if this one is cut, may have
+    another. For a post-hook. #}
+{% macro note_affected_subjects() -%}
+    {%- if is_incremental_night() -%}
+        insert into {{ ref("int_noted_subjects") }} (subject_id, subject_kind)
+        select subject_id, subject_kind from {{ this }}
+        except
+        select subject_id, subject_kind from {{ ref("int_noted_subjects") }}
+    {%- endif -%}
+{%- endmacro %}
+
+{# Does the incremental model at hand derive only the affected subjects? #}
+{% macro is_partial() -%} {{ return(is_incremental() and is_incremental_night()) }} {%- endmacro %}
+
+{# A condition that keeps the affected subjects; always true if everything is derived. #}
+{% macro is_affected(subject_id) -%}
+    {%- if is_partial() -%}
+        {{ subject_id }} in (select subject_id from {{ ref("int_affected_subjects") }})
+    {%- else -%} true
+    {%- endif -%}
+{%- endmacro %}
+
+{# Index scans are priced as on solid-state disks: the affected are few, and found by index. For a pre-hook. #}
+{% macro few_among_many() -%} set local random_page_cost = 1.1 {%- endmacro %}
+
+{# Facts by document: whom they concern, before and after, is noted in the same transaction. #}
+{% macro get_incremental_facts_sql(arguments) -%}
+    {%- set target, changed = arguments["target_relation"], arguments["temp_relation"] -%}
+    {%- set key = arguments["unique_key"] -%}
+    {%- set columns = get_quoted_csv(arguments["dest_columns"] | map(attribute="name")) -%}
+    {%- set has_accounts = "account_id" in arguments["dest_columns"] | map(attribute="name") | list -%}
+    {%- if is_incremental_night() %}
+        insert into {{ ref("int_noted_subjects") }} (subject_id, subject_kind)
+        with
+            concerned as (
+                select before.person_id {{ ", before.account_id" if has_accounts }}
+                from {{ target }} as before
+                where before.{{ key }} in (select {{ key }} from {{ changed }})
+                union
+                select person_id {{ ", account_id" if has_accounts }}
+                from {{ changed }}
+            )
+
+        select person_id, 'person' from concerned where person_id is not null
+        {% if has_accounts %}
+            union
+            select account_id, 'account' from concerned where account_id is not null
+        {% endif %}
+        ;
+        delete from {{ target }}
+        where {{ key }} in (select {{ key }} from {{ changed }})
+        ;
+    {%- else %}
+        truncate {{ target }};
+    {%- endif %}
+    insert into {{ target }} ({{ columns }})
+    select {{ columns }} from {{ changed }}
+{%- endmacro %}
+
+{# What hangs on facts, by subject. #}
+{% macro get_incremental_subjects_sql(arguments) -%}
+    {%- set target, changed = arguments["target_relation"], arguments["temp_relation"] -%}
+    {%- set columns = get_quoted_csv(arguments["dest_columns"] | map(attribute="name")) -%}
+    {%- if is_incremental_night() %}
+        delete from {{ target }}
+        where {{ arguments["unique_key"] }} in (select subject_id from {{ ref("int_affected_subjects") }});
+    {%- else %}
+        truncate {{ target }};
+    {%- endif %}
+    insert into {{ target }} ({{ columns }})
+    select {{ columns }} from {{ changed }}
+{%- endmacro %}
+
+{# A condition that keeps the documents of one kind that int_sightings has not seen. #}
+{% macro landed_since_last_build(kind) -%}
+    {%- if is_partial() -%}
+        loaded_at > (select coalesce(max(loaded_at), '-infinity') from {{ this }} where kind = '{{ kind }}')
+    {%- else -%} true
+    {%- endif -%}
+{%- endmacro %}
+
+{# Statistics for the planner, as soon as a table is filled. For a post-hook. #}
+{% macro analyze_if_all_is_new() -%}
+    {%- if not is_partial() %} analyze {{ this }}
+    {% endif -%}
+{%- endmacro %}
+
+{# What this build has derived needs no note any more. For the post-hook of stage_builds. #}
+{% macro forget_noted_subjects() -%}
+    delete from {{ ref("int_noted_subjects") }}
+    where subject_id in (select subject_id from {{ ref("int_affected_subjects") }}) or subject_kind = 'everything'
+{%- endmacro %}

@@ -1,0 +1,2 @@
+{# The type of sums of money. #}
+{% macro money() %} numeric(18, 2){% endmacro %}

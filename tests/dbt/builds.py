@@ -1,0 +1,160 @@
+"""A copy of the dbt project with seeds of its own, on a database of its own: land documents, build, read the marts."""
+
+import csv
+import json
+import os
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from dbt.artifacts.schemas.run import RunExecutionResult
+from dbt.cli.main import dbtRunner
+from psycopg import sql
+from psycopg.rows import dict_row
+
+from lifecycle import transform
+from lifecycle.settings import DBT_PROJECT
+from tests.dbt.documents import CURRENCIES, ZONES, Documents, Night
+from tests.dbt.recount import HOUSE_ZONE, RULESETS, uuid_of
+
+MARTS = (
+    "persons",
+    "identity_map",
+    "purchase_days",
+    "stage_intervals",
+    "account_stage_intervals",
+    "stage_transitions",
+    "stage_corrections",
+    "stage_builds",
+    "stage_daily",
+    "customers",
+    "accounts",
+    "audience_members",
+    "contact_fields",
+    "unassigned_orders",
+)
+AUDIENCE = {
+    "list": "Overdue",
+    "description": "",
+    "stages": ["at_risk", "lapsed"],
+    "holdout_share": 0.3,
+    "fields": ["country"],
+}
+
+
+def variables(night: Night) -> dict[str, Any]:
+    """The marketer's file of a night."""
+    shops = {
+        name: {
+            "kind": "woocommerce",
+            "connection": name,
+            "timezone": zone,
+            "currency": CURRENCIES[name],
+            "paid_statuses": ["completed", "processing"] if name == "ny" else ["completed"],
+            "zero_value_orders_count": name == "zh",
+            "test_payment_methods": ["bogus"] if name == "ny" else [],
+            "consent_field": "newsletter",
+            "account_field": "company",
+        }
+        for name, zone in ZONES.items()
+    }
+    rulesets = {
+        name: {
+            "kind": "fixed",
+            "customers": "b2b" if name == "companies" else "all",
+            "new": {"max_days": night.max_days},
+            "at_risk": {"after_days": at_risk},
+            "lapsed": {"after_days": lapsed},
+            "lost": {"after_days": lost},
+        }
+        for name, (at_risk, lapsed, lost) in RULESETS.items()
+    }
+    lifecycle = {
+        "timezone": HOUSE_ZONE,
+        "currency": "USD",
+        "shops": shops,
+        "esp": {"kind": "sendgrid", "connection": "sendgrid", "opt_in_lists": ["Newsletter"]},
+        "stages": {"rulesets": rulesets},
+        "vip": {"share": 0.1, "by": night.by},
+        "engagement": {"engaged_days": 90},
+        "consent": {"existing_customers": True},
+        "audiences": {"overdue": AUDIENCE},
+    }
+    return {"run_date": night.run_date.isoformat(), "lifecycle": lifecycle}
+
+
+@dataclass(frozen=True)
+class Warehouse:
+    """One database and the project that is built in it."""
+
+    url: str
+    folder: Path
+    #: What dbt has read of the project: reading it takes longer than building it.
+    manifests: list[Any] = field(default_factory=list)
+
+    @property
+    def project(self) -> Path:
+        return self.folder / "project"
+
+    def prepare(self) -> None:
+        """Copy the project; ``raw`` stays without the streams that nobody lands."""
+        shutil.copytree(DBT_PROJECT, self.project, ignore=shutil.ignore_patterns("target", "logs"))
+        os.environ |= transform.environment(self.url)
+        with psycopg.connect(self.url) as connection:
+            connection.execute("create schema raw")
+
+    def land(self, documents: Documents, loaded_at: str) -> None:
+        """Only what has changed gets the new ``loaded_at``; what has vanished is marked."""
+        with psycopg.connect(self.url) as connection:
+            for stream, found in documents.items():
+                _land(connection, sql.Identifier("raw", stream), found, loaded_at)
+
+    def sow(self, night: Night) -> None:
+        """Write the seeds that people edit."""
+        self._write("exchange_rates", ["currency", "valid_from", "rate"], night.rates)
+        pairs = ((uuid_of(merged), uuid_of(survivor), "2017-09-01") for merged, survivor in night.merges.items())
+        self._write("person_merges", ["person_id", "surviving_person_id", "decided_on"], pairs)
+
+    def _write(self, seed: str, header: list[str], rows: Iterable[Iterable[object]]) -> None:
+        with (self.project / "seeds" / f"{seed}.csv").open("w", newline="") as file:
+            csv.writer(file).writerows([header, *rows])
+
+    def dbt(self, command: str, *arguments: str, variables: dict[str, Any]) -> list[str]:
+        """Run dbt; return the nodes that failed, with their messages."""
+        project = ["--project-dir", str(self.project), "--profiles-dir", str(self.project)]
+        output = ["--target-path", str(self.folder / "target"), "--log-path", str(self.folder), "--quiet"]
+        options = [*project, *output, "--vars", json.dumps(variables)]
+        if not self.manifests:
+            self.manifests.append(dbtRunner().invoke(["parse", *options]).result)
+        result = dbtRunner(manifest=self.manifests[0]).invoke([command, *arguments, *options])
+        nodes = result.result.results if isinstance(result.result, RunExecutionResult) else []
+        failed = [f"{row.node.name}: {row.message}" for row in nodes if row.status in {"error", "fail"}]
+        return failed or ([] if result.success else [str(result.exception)])
+
+    def marts(self) -> dict[str, list[dict[str, Any]]]:
+        with psycopg.connect(self.url, row_factory=dict_row) as connection:
+            statements = {name: sql.SQL("select * from {}").format(sql.Identifier("marts", name)) for name in MARTS}
+            return {name: connection.execute(statement).fetchall() for name, statement in statements.items()}
+
+
+def _land(connection: psycopg.Connection, table: sql.Identifier, found: dict[str, Any], loaded_at: str) -> None:
+    connection.execute(
+        sql.SQL("""
+        create table if not exists {} (
+            id text primary key, source text, cursor_at timestamptz, doc jsonb, loaded_at timestamptz,
+            is_deleted boolean)""").format(table)
+    )
+    put = sql.SQL("""
+        insert into {table} as known values (%s, %s, null, %s, %s, %s) on conflict (id) do update
+        set doc = excluded.doc, loaded_at = excluded.loaded_at, is_deleted = excluded.is_deleted
+        where (known.doc, known.is_deleted) is distinct from (excluded.doc, excluded.is_deleted)""")
+    rows = [
+        (key, key.split("/")[0], json.dumps(document), loaded_at, document.get("deleted", False))
+        for key, document in found.items()
+    ]
+    connection.cursor().executemany(put.format(table=table), rows)
+    gone = sql.SQL("update {} set is_deleted = true, loaded_at = %s where not is_deleted and not id = any(%s)")
+    connection.execute(gone.format(table), [loaded_at, list(found)])

@@ -1,0 +1,302 @@
+"""What the marts must hold, counted by walking through every day of every person; shares no code with the product."""
+
+import hashlib
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from tests.dbt.documents import CURRENCIES, SUPPRESSIONS, ZONES, Night
+
+NAMESPACE = bytes.fromhex("6f1c2b7e4d0a4c58a3de5b9f71c08e24")
+STAGES = ("prospect", "new", "active", "at_risk", "lapsed", "lost")
+HOUSE_ZONE = "Europe/Zurich"
+FIRST_BUSINESS_DAY = date(2000, 1, 1)
+HORIZON = timedelta(days=130)
+#: Rule set → days until at risk, lapsed, lost; the first one that covers a person counts.
+RULESETS = {"companies": (10, 25, 60), "everybody": (21, 42, 90)}
+
+#: from, to, day, cause, is it a win-back
+Border = tuple[str | None, str, date, str, bool]
+History = dict[date, str]
+
+
+@dataclass
+class Person:
+    """What is known about one person; ``days`` holds gross and refunds of each purchase, in dollars if convertible."""
+
+    email: str | None = None
+    first_seen_on: date = date.max
+    days: dict[tuple[str, date], list[tuple[Decimal, Decimal] | None]] = field(default_factory=dict)
+    is_subscribed: bool = False
+    companies: list[tuple[date, str, UUID]] = field(default_factory=list)
+
+    @property
+    def bought_on(self) -> list[date]:
+        return sorted({day for _, day in self.days})
+
+    @property
+    def orders(self) -> int:
+        return sum(map(len, self.days.values()))
+
+    @property
+    def revenue(self) -> Decimal:
+        sums = (gross - back for orders in self.days.values() for gross, back in filter(None, orders))
+        return sum(sums, Decimal(0))
+
+    @property
+    def account_id(self) -> UUID | None:
+        return max(self.companies)[2] if self.companies else None
+
+    @property
+    def ruleset(self) -> str:
+        return "companies" if self.companies else "everybody"
+
+
+@dataclass(frozen=True)
+class Version:
+    """Whom a shop's customer was from one night to another."""
+
+    identity: str
+    person_id: UUID
+    known_from: date
+    known_to: date | None = None
+
+
+@dataclass
+class Counted:
+    """A night's recount: people, orders that count for nobody, and histories by (rule set, person or account)."""
+
+    night: Night
+    people: dict[UUID, Person]
+    unassigned: set[str]
+    former: dict[UUID, set[str]]
+    histories: dict[tuple[str, UUID], History] = field(default_factory=dict)
+    borders: dict[tuple[str, UUID], list[Border]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for ruleset, key, first_seen_on, bought_on in self._subjects():
+            history = dict(_walk(self.night, RULESETS[ruleset], first_seen_on, bought_on))
+            self.histories[ruleset, key] = history
+            self.borders[ruleset, key] = list(_borders(history, set(bought_on)))
+
+    def _subjects(self) -> Iterator[tuple[str, UUID, date, list[date]]]:
+        for key, person in self.people.items():
+            for ruleset in RULESETS if person.companies else ("everybody",):
+                yield ruleset, key, person.first_seen_on, person.bought_on
+        for key, contacts in self.accounts().items():
+            bought_on = sorted({day for contact in contacts for day in contact.bought_on})
+            for ruleset in RULESETS:
+                yield ruleset, key, min(contact.first_seen_on for contact in contacts), bought_on
+
+    def accounts(self) -> dict[UUID, list[Person]]:
+        """Company → its contacts."""
+        contacts: dict[UUID, list[Person]] = defaultdict(list)
+        for person in self.people.values():
+            if person.account_id:
+                contacts[person.account_id].append(person)
+        return contacts
+
+    def stage(self, key: UUID) -> str:
+        """The stage that lists and reports use."""
+        return self.histories[self.people[key].ruleset, key][self.night.run_date]
+
+    def until(self, day: date) -> dict[tuple[str, UUID, date], tuple[str | None, str]]:
+        """(Rule set, person or account, day) → the stages of each border up to that day."""
+        return {
+            (*subject, on): (start, end)
+            for subject, borders in self.borders.items()
+            for start, end, on, _, _ in borders
+            if on <= day
+        }
+
+
+def uuid_of(name: str) -> UUID:
+    """RFC 9562, appendix B.2."""
+    digest = bytearray(hashlib.sha256(NAMESPACE + name.encode()).digest()[:16])
+    digest[6] = digest[6] & 0x0F | 0x80
+    digest[8] = digest[8] & 0x3F | 0x80
+    return UUID(bytes=bytes(digest))
+
+
+def _day(text: str, zone: str) -> date:
+    return datetime.fromisoformat(text.removesuffix("Z")).replace(tzinfo=UTC).astimezone(ZoneInfo(zone)).date()
+
+
+def _identity(email: str, shop: str, customer: int) -> str | None:
+    """The name of whom a document is about."""
+    if cleaned := email.strip().lower():
+        return f"email:{cleaned}"
+    return f"shop:{shop}:customer:{customer}" if customer else None
+
+
+def _address(identity: str) -> str | None:
+    return identity.removeprefix("email:") if identity.startswith("email:") else None
+
+
+def recount(night: Night, versions: dict[str, list[Version]]) -> Counted:
+    """Everybody known on the run date; ``versions`` of the shops' customers are carried from night to night."""
+    people: dict[UUID, Person] = defaultdict(Person)
+    _read_customers(night, people, versions)
+    unassigned = {
+        key
+        for key, order in night.documents["woocommerce__orders"].items()
+        if not _read_order(night, people, key, order)
+    }
+    _read_provider(night, people)
+    return Counted(night, dict(people), unassigned, _former(night, versions))
+
+
+def _seen(night: Night, people: dict[UUID, Person], identity: str, day: date) -> Person:
+    """The person whose fact this is, after merges."""
+    survivor = night.merges.get(identity, identity)
+    person = people[uuid_of(survivor)]
+    person.first_seen_on = min(person.first_seen_on, day)
+    if survivor == identity or not person.email:
+        person.email = _address(identity) or person.email
+    return person
+
+
+def _read_customers(night: Night, people: dict[UUID, Person], versions: dict[str, list[Version]]) -> None:
+    for key, customer in night.documents["woocommerce__customers"].items():
+        shop = key.split("/")[0]
+        identity = _identity(customer["email"], shop, customer["id"]) or ""
+        _note_version(night, versions.setdefault(key, []), identity)
+        registered_on = _day(customer["date_created_gmt"], ZONES[shop])
+        if registered_on <= night.run_date and not customer.get("deleted"):
+            person = _seen(night, people, identity, registered_on)
+            for entry in customer["meta_data"]:
+                if entry["key"] == "company":
+                    person.companies.append((registered_on, key, uuid_of(f"account:{shop}:{entry['value']}")))
+
+
+def _note_version(night: Night, known: list[Version], identity: str) -> None:
+    """A customer who became somebody else is that from the night on that found it out."""
+    now = Version(identity, uuid_of(night.merges.get(identity, identity)), night.run_date)
+    if not known:
+        known.append(now)
+        return
+    last = known[-1]
+    if (identity, now.person_id) != (last.identity, last.person_id) and last.known_from <= night.run_date:
+        known[-1] = replace(last, known_to=night.run_date)
+        known.append(now)
+
+
+def _former(night: Night, versions: dict[str, list[Version]]) -> dict[UUID, set[str]]:
+    """Person → the identities that were theirs before."""
+    former: dict[UUID, set[str]] = defaultdict(set)
+    for merged, survivor in night.merges.items():
+        former[uuid_of(survivor)].add(merged)
+    for known in versions.values():
+        *before, now = known
+        former[now.person_id] |= {each.identity for each in before if uuid_of(each.identity) != now.person_id}
+    return former
+
+
+def _read_order(night: Night, people: dict[UUID, Person], key: str, order: dict[str, Any]) -> bool:
+    """Take an order in if it is a fact; false if it counts for nobody."""
+    shop = key.split("/", maxsplit=1)[0]
+    day = _day(order["date_created_gmt"], ZONES[shop])
+    is_test = shop == "ny" and order["payment_method"] == "bogus"
+    if day > night.run_date or order["status"] == "trash" or order.get("deleted") or is_test:
+        return True
+    customer = night.documents["woocommerce__customers"].get(f"{shop}/{order['customer_id']}")
+    address = (customer["email"].strip() if customer else "") or order["billing"]["email"]
+    identity = _identity(address, shop, order["customer_id"])
+    if identity is None or day < FIRST_BUSINESS_DAY:
+        return False
+    buyer = _seen(night, people, identity, day)
+    back = -sum((Decimal(refund["total"]) for refund in order["refunds"]), Decimal(0))
+    if _is_purchase(shop, order, back):
+        rate = night.rate(order["currency"] or CURRENCIES[shop], day)
+        money = (_cents(Decimal(order["total"]) * rate), _cents(back * rate)) if rate else None
+        buyer.days.setdefault((shop, day), []).append(money)
+    return True
+
+
+def _is_purchase(shop: str, order: dict[str, Any], back: Decimal) -> bool:
+    paid = {"completed", "processing"} if shop == "ny" else {"completed"}
+    total = Decimal(order["total"])
+    if order["status"] not in paid or total < 0 or (total > 0 and total <= back):
+        return False
+    return total > 0 or shop == "zh"
+
+
+def _cents(money: Decimal) -> Decimal:
+    return money.quantize(Decimal("0.01"), ROUND_HALF_UP)
+
+
+def _read_provider(night: Night, people: dict[UUID, Person]) -> None:
+    for stream in ("contacts", "list_members"):
+        for contact in night.documents[f"sendgrid__{stream}"].values():
+            day = _day(contact["created_at"], HOUSE_ZONE)
+            if day <= night.run_date and contact.get("list_name") != "Other" and not contact.get("deleted"):
+                identity = f"email:{contact['email']}"
+                known = _seen(night, people, identity, day)
+                known.is_subscribed |= stream == "list_members" and identity not in night.merges
+
+
+def _walk(
+    night: Night, thresholds: tuple[int, int, int], first_seen_on: date, bought_on: list[date]
+) -> Iterator[tuple[date, str]]:
+    """The rule as the domain states it, day by day to well after the last border that time can bring."""
+    for number in range((night.run_date + HORIZON - first_seen_on).days):
+        day = first_seen_on + timedelta(days=number)
+        purchases = bisect_right(bought_on, day)
+        if not purchases:
+            yield day, "prospect"
+            continue
+        age = (day - bought_on[purchases - 1]).days
+        late = [stage for stage, after_days in zip(STAGES[3:], thresholds, strict=True) if age >= after_days]
+        is_new = purchases == 1 and (night.max_days is None or age <= night.max_days)
+        yield day, late[-1] if late else "new" if is_new else "active"
+
+
+def _borders(history: History, bought_on: set[date]) -> Iterator[Border]:
+    before = None
+    for day, stage in history.items():
+        if stage != before:
+            bought = day in bought_on
+            cause = "entry" if before is None else "purchase" if bought else "time"
+            yield before, stage, day, cause, bought and before in {"lapsed", "lost"}
+            before = stage
+
+
+def consent(counted: Counted, key: UUID) -> tuple[str, str | None]:
+    """State and basis; a refusal under a former address holds, a bounce there does not."""
+    night, person = counted.night, counted.people[key]
+    suppressed = {
+        uuid_of(f"email:{row['email'].lower()}"): reason
+        for stream, reason in SUPPRESSIONS.items()
+        for row in night.documents[f"sendgrid__{stream}"].values()
+    }
+    if key in suppressed:
+        return "refused", suppressed[key]
+    former = {uuid_of(name) for name in counted.former.get(key, set())}
+    if refusals := {suppressed[name] for name in former & suppressed.keys()} - {"bounce"}:
+        return "refused", min(refusals)
+    ticks = _ticks(night)
+    if any(False in ticks.get(name, set()) for name in former | {key}):
+        return "refused", "withdrawal"
+    if person.is_subscribed:
+        return "granted", "double_opt_in"
+    if True in ticks.get(key, set()):
+        return "granted", "shop_checkbox"
+    return ("granted", "existing_customer") if person.days else ("unknown", None)
+
+
+def _ticks(night: Night) -> dict[UUID, set[bool]]:
+    """Identity → its checkboxes: a tick counts while the customer is known, a withdrawal always."""
+    ticks: dict[UUID, set[bool]] = defaultdict(set)
+    for key, customer in night.documents["woocommerce__customers"].items():
+        shop = key.split("/")[0]
+        is_known = _day(customer["date_created_gmt"], ZONES[shop]) <= night.run_date and not customer.get("deleted")
+        for entry in customer["meta_data"]:
+            if entry["key"] == "newsletter" and (entry["value"] == "no" or (entry["value"] == "yes" and is_known)):
+                ticks[uuid_of(_identity(customer["email"], shop, customer["id"]) or "")].add(entry["value"] == "yes")
+    return ticks
