@@ -72,7 +72,7 @@ clean: ## delete .venv and everything that was built
 
 # uv doesn't read pip's configuration: the package index and the certificate that pip uses are handed on.
 # ('pip config get' looks into one of pip's files only, 'list' into all of them.)
-pip_file = $(shell $(VENV)/bin/pip config list 2>/dev/null | sort -r | sed -nE "s/^(install|global)\.$(1)='(.*)'$$/\2/p")
+pip_file = $(shell $(or $(wildcard $(VENV)/bin/pip),$(PYTHON) -m pip) config list 2>/dev/null | sort -r | sed -nE "s/^(install|global)\.$(1)='(.*)'$$/\2/p")
 pip_setting = $(or $(PIP_$(1)),$(firstword $(call pip_file,$(2))))
 PIP_SETTINGS = $(if $(UV_DEFAULT_INDEX),,$(addprefix UV_DEFAULT_INDEX=,$(call pip_setting,INDEX_URL,index-url))) \
 	$(if $(SSL_CERT_FILE),,$(addprefix SSL_CERT_FILE=,$(call pip_setting,CERT,cert)))
