@@ -170,6 +170,15 @@ def found_out_late(night: Built) -> dict[tuple[Any, ...], date]:
     return late
 
 
+def entered_late(night: Built) -> set[tuple[Any, ...]]:
+    """Rule set, person, stage and day of the entries that were no entries before they were found out."""
+    return {
+        (ruleset, key, end, day)
+        for (ruleset, key, day, known_on), (_, believed, _, end) in night.corrections.items()
+        if end and end != believed and known_on <= night.night.run_date
+    }
+
+
 def test_corrections_are_what_two_recounts_disagree_about_and_are_kept(built: list[Built]) -> None:
     for night in built:
         key = ("ruleset", "subject_id", "occurred_on", "known_on")
@@ -197,7 +206,7 @@ def test_daily_counts_are_the_heads_counted_each_day(built: list[Built]) -> None
 
 def test_customers_stand_as_on_the_run_date(built: list[Built]) -> None:
     for night in built:
-        rules, late = night.night, {(*border[:2], *border[3:]) for border in found_out_late(night)}
+        rules, late = night.night, entered_late(night)
         buyers = [person for person in night.people.values() if person.days]
         values = [getattr(person, rules.by) for person in buyers]
         for row in night.marts["customers"]:
