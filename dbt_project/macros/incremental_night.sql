@@ -52,28 +52,18 @@
     }}
 {%- endmacro %}
 
-{#
-    What is to be derived tonight, by the rules of the moment at which it is first asked for: {is_incremental, rules_hash}.
-    It is kept with the rules themselves, which last for one run of dbt, so that all models are told the same, and soon.
-#}
-{% macro night() -%}
-    {%- set rules = var("lifecycle") -%}
-    {%- if execute and "night" not in rules -%}
-        {%- set build = last_build() -%}
-        {%- set hash = rules_hash() -%}
-        {%- set is_incremental_night = (
+{# Does this night derive only the affected subjects? #}
+{% macro is_incremental_night() -%}
+    {%- set build = last_build() -%}
+    {{
+        return(
             build is not none
             and not flags.FULL_REFRESH
-            and build["rules_hash"] == hash
+            and build["rules_hash"] == rules_hash()
             and not build["is_everything_noted"]
-        ) -%}
-        {%- do rules.update({"night": {"is_incremental": is_incremental_night, "rules_hash": hash}}) -%}
-    {%- endif -%}
-    {{ return(rules["night"] if execute else {"is_incremental": false, "rules_hash": ""}) }}
+        )
+    }}
 {%- endmacro %}
-
-{# Does this night derive only the affected subjects? #}
-{% macro is_incremental_night() -%} {{ return(night()["is_incremental"]) }} {%- endmacro %}
 
 {# Everything is about to be derived: if that is cut, the next night does it again. For a pre-hook. #}
 {% macro note_everything() -%}

@@ -23,7 +23,7 @@ select
     {% else %} 1 as build_id,
     {% endif %}
     {{ run_date() }} as run_date,
-    '{{ night()["rules_hash"] }}' as rules_hash,
+    '{{ rules_hash() if execute }}' as rules_hash,
     {{ literal(not is_incremental_night()) }} as is_whole,
     cast(count(case when subject_kind = 'person' then 1 end) as integer) as persons,
     cast(count(case when subject_kind = 'account' then 1 end) as integer) as accounts,
