@@ -5,31 +5,50 @@ service provider. Every task can be killed and repeated at any moment; a run can
 
 **Schedule**: the marketer's file (`schedule`, in the house's zone). A scheduled run covers the business day before.
 
-**Parameter** `run_date`: the night of another date. Without it, the run's logical date counts.
+**Parameters** `run_date`: the night of another date; without it, the run's logical date counts. `dry_run`: plan and
+send nothing; the plan stands in `delivery.plan_detail`. `repair`: take the provider's word for what it holds, so that
+the plan brings back what was lost there. `ask`: whether a tripped guard asks for an approval or ends the night;
+without a word it asks, but under `airflow dags test`, where nobody can answer.
+
+**When a guard trips**, the task `approve` waits for an answer ("Required actions" in Airflow). No answer means no.
 
 **When it fails**: the failed task's message says what a person has to do. A source that is down stops the delivery,
 not the stages; a gate or a guard that stops the night leaves the provider as it was. Clear the failed task to go on.
 """
 
 import os
+import sys
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
-from airflow.sdk import Asset, TriggerRule, dag, get_current_context, task
+from airflow.providers.standard.operators.hitl import HITLOperator
+from airflow.sdk import Asset, Param, TriggerRule, dag, get_current_context, task
 from airflow.timetables.trigger import CronTriggerTimetable
 
 from airflow_context import RUN_DATE, SETTINGS, TRY_AGAIN, WAREHOUSE, connection, run_date, warehouse
 from lifecycle.settings import DBT_PROJECT
 
+LISTS = [audience.list for audience in SETTINGS.audiences.values()]
+APPROVE, REJECT = "Approve", "Reject"
+PARAMETERS = {
+    "run_date": RUN_DATE,
+    "dry_run": Param(default=False, type="boolean", description="Plan only: send nothing"),
+    "repair": Param(default=False, type="boolean", description="Bring back what was changed at the provider by others"),
+    "ask": Param(
+        None, type=["null", "boolean"], description="Ask for an approval when a guard trips, or end the night"
+    ),
+}
 
-def destination() -> Any:
-    """The provider, with the lists and fields that the audiences need."""
+
+def destination(*, prepared: bool = False) -> Any:
+    """The provider; ``prepared``: with the lists and fields that the audiences need, made where they are missing."""
     from importlib import import_module
 
-    provider = import_module(f"lifecycle.destinations.{SETTINGS.esp.kind}")
-    lists = [audience.list for audience in SETTINGS.audiences.values()]
-    return provider.connect(connection(SETTINGS.esp.connection), lists, SETTINGS.custom_fields())
+    about = SETTINGS.push_to()
+    provider = import_module(f"lifecycle.destinations.{about.kind}")
+    needed = (LISTS, SETTINGS.custom_fields()) if prepared else ([], {})
+    return provider.connect(connection(about.connection), *needed)
 
 
 @task
@@ -115,25 +134,56 @@ def transform_by_model(manifest: str) -> Any:
 @task
 def settle() -> int:
     """Ask about what an earlier night left open."""
-    from lifecycle import deliver
+    from lifecycle import deliver, reconcile
 
-    return deliver.settle(warehouse(), destination())
+    asked = deliver.settle(warehouse(), destination())
+    if get_current_context()["params"]["repair"]:
+        reconcile.adopt(warehouse(), destination(), run_date(), LISTS)
+    return asked
 
 
-@task
-def plan() -> int:
-    """Desired minus confirmed, and the guards."""
+@task(multiple_outputs=True)
+def plan() -> dict[str, Any]:
+    """Desired minus confirmed, and the guards; ``question`` tells the plan's figures to whom has to approve it."""
     from lifecycle import plan as room
 
-    return room.run(warehouse(), SETTINGS.esp.kind, run_date(), SETTINGS)
+    url, is_dry_run = warehouse(), get_current_context()["params"]["dry_run"]
+    run_id = room.run(url, run_date(), SETTINGS, is_dry_run=is_dry_run)
+    return {"run_id": run_id, "question": room.question(url, run_id)}
 
 
-@task
+@task.branch
+def route(planned: int) -> str:
+    """Send the plan, ask for an approval first, or leave it at the plan."""
+    from lifecycle import plan as room
+    from lifecycle.errors import GuardTripped
+
+    if get_current_context()["params"]["dry_run"]:
+        return "publish"
+    stopped_by, ask = room.stopped_by(warehouse(), planned), get_current_context()["params"]["ask"]
+    if stopped_by and not (sys.argv[1:3] != ["dags", "test"] if ask is None else ask):
+        message = f"run {planned} is stopped before the first call: {stopped_by}"
+        raise GuardTripped(message)
+    return "approve" if stopped_by else "deliver"
+
+
+@task.branch
+def answer(planned: int, reply: dict[str, Any]) -> str:
+    """Record who approved or rejected the plan; without an approval nothing is sent."""
+    from lifecycle import plan as room
+
+    who = reply.get("responded_by_user")
+    is_approved = reply["chosen_options"] == [APPROVE]
+    room.answer(warehouse(), planned, by=who["name"] if who else None, is_approved=is_approved)
+    return "deliver" if is_approved else "publish"
+
+
+@task(trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS)
 def deliver(planned: int) -> dict[str, int]:
     """Send, confirm, put refused rows aside."""
     from lifecycle import deliver as room
 
-    return room.run(warehouse(), destination(), planned)
+    return room.run(warehouse(), destination(prepared=True), planned)
 
 
 @task
@@ -141,15 +191,16 @@ def reconcile(planned: int) -> dict[str, int]:
     """Read the lists back and compare."""
     from lifecycle import reconcile as room
 
-    return room.run(warehouse(), destination(), planned, [audience.list for audience in SETTINGS.audiences.values()])
+    return room.run(warehouse(), destination(), planned, LISTS)
 
 
-@task(outlets=[Asset("lifecycle://night")])
-def publish(planned: int, delivered: dict[str, int]) -> None:
-    """Store the night's figures."""
+@task(outlets=[Asset("lifecycle://night")], trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS)
+def publish(planned: int) -> None:
+    """Store the night's figures, and forget what is older than it is to be kept."""
     from lifecycle import publish as room
 
-    room.run(warehouse(), planned, run_date(), list(SETTINGS.stages.rulesets)[-1], delivered)
+    room.run(warehouse(), planned, run_date(), list(SETTINGS.stages.rulesets)[-1])
+    room.forget(warehouse(), run_date(), SETTINGS.keep_deliveries_days)
 
 
 @dag(
@@ -159,7 +210,7 @@ def publish(planned: int, delivered: dict[str, int]) -> None:
     max_active_runs=1,
     doc_md=__doc__,
     user_defined_macros={"run_date": lambda: run_date().isoformat()},
-    params={"run_date": RUN_DATE},
+    params=PARAMETERS,
     default_args=TRY_AGAIN,
     tags=["lifecycle"],
 )
@@ -170,12 +221,27 @@ def lifecycle_nightly() -> None:
     manifest = os.environ.get("LIFECYCLE_DBT_MANIFEST")
     stages = transform_by_model(manifest) if manifest else transform()
     gate_marts = task(gate, task_id="gate_marts")("marts")
-    planned = plan()
-    delivered = deliver(planned)
+    planned = plan()["run_id"]
+    approve = HITLOperator(
+        task_id="approve",
+        subject="The plan of {{ run_date() }} exceeds its limits: send it all the same?",
+        body="{{ ti.xcom_pull(task_ids='plan', key='question') }}",
+        options=[APPROVE, REJECT],
+        defaults=REJECT,
+        response_timeout=timedelta(hours=SETTINGS.guards.approve_within_hours),
+    )
+    routed, answered, delivered, published = (
+        route(planned),
+        answer(planned, approve.output),
+        deliver(planned),
+        publish(planned),
+    )
 
-    prepare() >> sources >> gate_raw >> declare_rules() >> stages >> gate_marts >> settle() >> planned >> delivered
+    prepare() >> sources >> gate_raw >> declare_rules() >> stages >> gate_marts >> settle() >> planned
     gate_raw >> planned
-    delivered >> reconcile(planned) >> publish(planned, delivered)
+    routed >> [approve, delivered, published]
+    answered >> [delivered, published]
+    delivered >> reconcile(planned) >> published
 
 
 lifecycle_nightly()

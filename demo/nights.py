@@ -148,15 +148,15 @@ def run_nights(nights: list[str]) -> None:
     if bag.import_errors:
         sys.exit(str(bag.import_errors))
 
-    def run(dag: str, night: str) -> None:
-        done = bag.dags[dag].test(logical_date=datetime.fromisoformat(night).replace(tzinfo=UTC))
+    def run(dag: str, night: str, **conf: object) -> None:
+        done = bag.dags[dag].test(logical_date=datetime.fromisoformat(night).replace(tzinfo=UTC), run_conf=conf)
         if done.state != "success":
             sys.exit(f"{dag} for {night} ended as {done.state}")
 
     for night in nights:
         say(f"NIGHT {night}")
         _set_clocks(date.fromisoformat(night))
-        run("lifecycle_nightly", night)
+        run("lifecycle_nightly", night, ask=False)
         if night == nights[0]:
             run("lifecycle_calibrate", night)
 

@@ -185,6 +185,15 @@ def create_database(home: Path, database: str) -> str:
     return url(home, database)
 
 
+def drop_database(home: Path, database: str) -> None:
+    """Delete a database, whoever is connected to it."""
+    import psycopg
+    from psycopg import sql
+
+    with psycopg.connect(url(home), autocommit=True) as connection:
+        connection.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(database)))
+
+
 def main() -> None:
     """``python -m demo.postgres start|stop|remove|psql --home FOLDER [--database NAME]``."""
     parser = argparse.ArgumentParser(description=__doc__)

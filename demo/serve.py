@@ -17,7 +17,7 @@ from datetime import datetime
 from pathlib import Path
 
 import uvicorn
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from demo import clock as clocks
 from demo import journey
@@ -28,6 +28,17 @@ CREDENTIALS = {
     "shop": {"DEMO_SHOP_KEY": "ck_demo", "DEMO_SHOP_SECRET": "cs_demo"},
     "esp": {"DEMO_ESP_KEY": "SG.demo"},
 }
+
+
+class Stage:
+    """A server whose app can be exchanged: starting one for every use would take most of the time."""
+
+    app: ASGIApp
+    address: str
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand the call to the app of the moment."""
+        await self.app(scope, receive, send)
 
 
 @contextmanager

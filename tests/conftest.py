@@ -11,7 +11,8 @@ import pytest
 from demo import postgres
 
 if TYPE_CHECKING:
-    from tests.world import Stage, World
+    from demo.serve import Stage
+    from tests.world import World
 
 #: One server for each process that tests.
 HOME = Path(__file__).parents[1] / "build" / f"test-postgres-{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"
@@ -39,8 +40,7 @@ def database_url(new_database: Callable[[], str]) -> str:
 @pytest.fixture(scope="session")
 def provider_stage() -> Iterator["Stage"]:
     """The server of all demo providers: starting one for every test would take most of the time."""
-    from demo.serve import running
-    from tests.world import Stage
+    from demo.serve import Stage, running
 
     stage = Stage()
     with running(stage) as stage.address:
@@ -60,9 +60,10 @@ def lasting_world(new_database: Callable[[], str], provider_stage: "Stage") -> I
 @pytest.fixture
 def world(lasting_world: "World", monkeypatch: pytest.MonkeyPatch) -> "World":
     """Hand-made marts and an empty provider; nothing waits before it tries again."""
-    from lifecycle import deliver, web
+    from lifecycle import web
+    from lifecycle.deliver import jobs
 
     monkeypatch.setattr(web, "_backoff", lambda _: 0.0)
-    monkeypatch.setattr(deliver, "LONGEST_PAUSE", 0.0)
+    monkeypatch.setattr(jobs, "FIRST_PAUSE", 0.0)
     lasting_world.begin()
     return lasting_world

@@ -47,6 +47,16 @@ def _upstream(dag: Any) -> dict[str, list[str]]:
     return {task.task_id: sorted(task.upstream_task_ids) for task in dag.tasks}
 
 
+def _approval(nightly: Any) -> dict[str, Any]:
+    task = nightly.get_task("approve")
+    return {
+        "options": task.options,
+        "without an answer": task.defaults,
+        "hours": task.response_timeout.total_seconds() / 3600,
+        "parameters": nightly.params.dump(),
+    }
+
+
 def main() -> None:
     """Print what the DAGs are and what loading it brought in."""
     from airflow import plugins_manager
@@ -67,6 +77,7 @@ def main() -> None:
         "tasks": {name: _upstream(dag) for name, dag in bag.dags.items()},
         "rules": {task.task_id: task.trigger_rule.value for task in nightly.tasks},
         "on request": {"schedule": calibrate.schedule, "parameters": calibrate.params.dump()},
+        "approval": _approval(nightly),
         "heavy": heavy,
         "executed as plugins": executed,
         "run dates": {name: _covered(run)["run_date"] for name, run in RUNS.items()},

@@ -42,14 +42,27 @@ def test_the_tasks_stand_in_the_order_of_a_night(probed: dict[str, Any]) -> None
         "gate_marts": ["transform"],
         "settle": ["gate_marts"],
         "plan": ["gate_raw", "settle"],
-        "deliver": ["plan"],
+        "route": ["plan"],
+        "approve": ["route"],
+        "answer": ["approve", "plan"],
+        "deliver": ["answer", "plan", "route"],
         "reconcile": ["deliver", "plan"],
-        "publish": ["deliver", "plan", "reconcile"],
+        "publish": ["answer", "plan", "reconcile", "route"],
     }
 
 
 def test_only_the_derivation_goes_on_without_a_source(probed: dict[str, Any]) -> None:
     assert {task for task, rule in probed["rules"].items() if rule == DONE} == {"gate_raw", "declare_rules"}
+
+
+def test_nothing_is_sent_without_a_plan_that_may_be_sent(probed: dict[str, Any]) -> None:
+    assert probed["rules"]["deliver"] == probed["rules"]["publish"] == "none_failed_min_one_success"
+    assert probed["approval"] == {
+        "options": ["Approve", "Reject"],
+        "without an answer": ["Reject"],
+        "hours": 12,
+        "parameters": {"run_date": None, "dry_run": False, "repair": False, "ask": None},
+    }
 
 
 def test_what_is_learnt_is_learnt_on_request_and_each_by_itself(probed: dict[str, Any]) -> None:

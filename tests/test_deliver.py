@@ -2,18 +2,21 @@
 
 import dataclasses
 import logging
+import threading
 import traceback
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from demo.esp import Pace
 from demo.faults import Fault
-from lifecycle import deliver, warehouse, web
+from lifecycle import deliver, plan, warehouse, web
+from lifecycle.deliver import jobs as requests
 from lifecycle.destinations import Outcome, sendgrid
-from lifecycle.errors import AccessDenied, AnswerUnreadable, LifecycleError, RetryLater
-from tests.world import KEY, Person, World, provider
+from lifecycle.errors import AccessDenied, AnswerUnreadable, GuardTripped, LifecycleError, RetryLater, Stop
+from tests.world import KEY, RUN_DATE, Person, World, provider, rules
 
 ADA, BEN, EVE = "ada@example.com", "ben@example.com", "eve@example.com"
 STAGE = {"lifecycle_stage": "active"}
@@ -94,8 +97,8 @@ def test_batches_are_full_and_hold_people_who_join_the_same_lists(world: World) 
 
 
 def test_a_batch_stays_below_the_bytes_that_the_provider_takes(world: World) -> None:
-    world.want(*crowd(600, "vip", "at_risk", "lapsed", lifecycle_last_category="🧀" * 1000))
-    assert world.night()["confirmed"] == 600
+    world.want(*crowd(1700, "vip", "at_risk", "lapsed", lifecycle_last_category="🧀" * 1000))
+    assert world.night()["confirmed"] == 1700
     assert len(requested(world)) == world.calls("PUT") == 2
 
 
@@ -241,7 +244,7 @@ def test_a_delivery_that_a_fault_ended_goes_on_where_it_was(
     world.night()
     world.want(*crowd(1, "lapsed"), Person(ADA, ["vip"]))
     run_id = world.plan()
-    world.esp.faults.add(Fault(kind, method=method, path=path, times=2))
+    world.esp.faults.add(Fault(kind, method=method, path=path, times=4))  # two requests at once, each tried twice
     with pytest.raises(error):
         world.deliver(run_id)
     world.esp.faults.clear()
@@ -280,7 +283,7 @@ def test_an_open_job_that_was_lost_since_is_sent_again_at_once(world: World, mon
     run_id = world.plan()
     world.esp.faults.add(Fault("job_stuck", method="PUT"))
     with monkeypatch.context() as patience:
-        patience.setattr(deliver, "PATIENCE_SECONDS", 0.0)
+        patience.setattr(requests, "PATIENCE_SECONDS", 0.0)
         with pytest.raises(RetryLater):
             world.deliver(run_id)
     world.esp.store.run("delete from job")
@@ -307,7 +310,7 @@ def test_an_unknown_removal_whose_people_stay_on_the_list_is_sent_again_in_the_e
     world.night()
     world.want(*crowd(2))
     world.esp.faults.add(Fault("job_stuck", method="DELETE"), Fault("404", path=IMPORTS, times=None))
-    monkeypatch.setattr(deliver, "PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(requests, "PATIENCE_SECONDS", 0.0)
     with pytest.raises(RetryLater):
         world.night()
     world.esp.faults.clear()
@@ -320,7 +323,7 @@ def test_an_unknown_removal_whose_people_stay_on_the_list_is_sent_again_in_the_e
 def test_the_next_run_goes_on_with_a_job_that_was_pending_too_long(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deliver, "PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(requests, "PATIENCE_SECONDS", 0.0)
     world.want(*crowd(2, "vip"))
     world.esp.faults.add(Fault("job_stuck", method="PUT"))
     with pytest.raises(RetryLater, match=r"1 job\(s\) still pending"):
@@ -380,6 +383,145 @@ def test_of_two_deliveries_at_once_the_second_stops(world: World) -> None:
             deliver.settle(world.url, destination)
     assert not world.esp.faults.requests
     assert world.deliver(run_id, destination)["confirmed"] == 1
+
+
+def test_a_plan_that_was_stopped_is_sent_only_when_it_is_approved(world: World) -> None:
+    world.want(Person(ADA, ["vip"]))
+    run_id, destination = world.plan(overall={"max_created": 0}), world.destination()
+    world.esp.faults.requests.clear()
+    with pytest.raises(GuardTripped, match=r"run 1 is stopped before the first call \(nobody was asked\)"):
+        world.deliver(run_id, destination)
+    for by, is_approved, said in (("eve", False, "rejected"), (None, True, "unanswered")):
+        plan.answer(world.url, run_id, by=by, is_approved=is_approved)
+        assert world.rows("select answer, answered_by, answered_at is not null from delivery.run") == [(said, by, True)]
+        with pytest.raises(GuardTripped, match=said):
+            world.deliver(run_id, destination)
+    assert not world.esp.faults.requests
+    plan.answer(world.url, run_id, by="ada", is_approved=True)
+    assert world.deliver(run_id, destination)["confirmed"] == 1
+    assert ("plan approved", "by ada") in world.rows("select event, detail from delivery.audit")
+
+
+def test_a_dry_run_is_never_sent(world: World) -> None:
+    world.want(Person(ADA, ["vip"]))
+    run_id = plan.run(world.url, RUN_DATE, rules(), is_dry_run=True)
+    assert world.planned(run_id).keys() == {ADA}
+    with pytest.raises(GuardTripped, match="is a dry run"):
+        world.deliver(run_id)
+    assert world.night()["confirmed"] == 1
+
+
+def test_a_plan_that_another_one_has_overtaken_is_not_sent(world: World) -> None:
+    world.want(Person(ADA, ["vip"]))
+    late = world.plan()
+    world.want(Person(BEN, ["vip"]))
+    world.night()
+    with pytest.raises(GuardTripped, match="run 1 is out of date: run 2 was sent since"):
+        world.deliver(late)
+    assert world.held().keys() == {BEN}
+
+
+def test_a_run_of_another_destination_is_no_plan_for_this_one(world: World) -> None:
+    with pytest.raises(Stop, match="run 7 is no plan for sendgrid"):
+        world.deliver(7)
+
+
+def test_several_requests_are_on_their_way_at_once(world: World) -> None:
+    together, most, gate = 0, 0, threading.Condition()
+
+    class Watched:
+        def __init__(self) -> None:
+            self.inner = dataclasses.replace(world.destination(), most_contacts=2)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self.inner, name)
+
+        def upsert(self, contacts: Any, lists: Any) -> str:
+            nonlocal together, most
+            with gate:
+                together += 1
+                most = max(most, together)
+                gate.notify_all()
+                gate.wait_for(lambda: together >= 3 or most >= 3, timeout=10)
+            job = self.inner.upsert(contacts, lists)
+            with gate:
+                together -= 1
+            return job
+
+    world.want(*crowd(20, "vip"))
+    world.deliver(world.plan(), Watched())
+    assert most == 3
+    assert requested(world) == [2] * 10
+    assert world.ledger() == world.held()
+
+
+def test_an_error_of_one_request_waits_for_those_on_their_way_and_ends_the_run(world: World) -> None:
+    world.esp.faults.add(Fault("unauthorized", method="PUT", after=1))
+    world.want(*crowd(8, "vip"))
+    run_id, destination = world.plan(), dataclasses.replace(world.destination(), most_contacts=2)
+    with pytest.raises(AccessDenied):
+        world.deliver(run_id, destination)
+    assert {status for _, status in jobs(world)} <= {"submitted", "intended"}
+    assert world.deliver(run_id, destination)["confirmed"] == 8
+    assert world.ledger() == world.held()
+
+
+def test_every_stay_on_a_list_is_kept_with_its_run_dates(world: World) -> None:
+    before = RUN_DATE - timedelta(days=1)
+    stays = "select list_name, entered_on, left_on, entered_run, left_run from delivery.membership order by 1"
+    world.want(Person(ADA, ["vip", "lapsed"]))
+    world.deliver(world.plan(before))
+    world.want(Person(ADA, ["vip"]))
+    world.night()
+    assert world.rows(stays) == [("Lapsed", before, RUN_DATE, 1, 2), ("VIP", before, None, 1, None)]
+    world.want(Person(ADA, ["vip", "lapsed"]))
+    world.night()
+    assert world.rows(stays)[0:2] == [("Lapsed", before, RUN_DATE, 1, 2), ("Lapsed", RUN_DATE, None, 3, None)]
+
+
+def test_a_request_without_an_answer_may_have_begun_a_stay(world: World) -> None:
+    world.esp.faults.add(Fault("500", method="PUT", times=None))
+    world.want(Person(ADA, ["vip"]))
+    with pytest.raises(RetryLater):
+        world.night()
+    deliver.settle(world.url, world.destination())
+    assert world.rows("select list_name, left_on from delivery.membership") == [("VIP", None)]
+
+
+def test_a_person_who_has_another_address_leaves_with_the_former_one_first(world: World) -> None:
+    world.want(Person(ADA, ["vip"]))
+    world.night()
+    world.want(Person(ADA, ["vip"], fields=STAGE | {"lifecycle_orders": 3}))
+    world.run(f"update marts.contact_fields set email = '{BEN}'")
+    run_id = world.plan()
+    assert {email: row["change"] for email, row in world.planned(run_id).items()} == {ADA: "leave"}
+    world.deliver(run_id)
+    run_id = world.plan()
+    assert {email: row["change"] for email, row in world.planned(run_id).items()} == {BEN: "create"}
+    world.deliver(run_id)
+    fields = STAGE | {"lifecycle_orders": 3}
+    assert world.held() == {ADA: (STAGE, []), BEN: (fields, ["VIP"])}
+    assert world.ledger() == {BEN: (fields, ["VIP"])}
+    assert world.planned(world.plan()) == {}
+
+
+def test_the_audit_tells_what_became_of_a_person(world: World) -> None:
+    world.esp.faults.add(Fault("rows_rejected", method="PUT", message="no such mailbox"))
+    world.want(Person(ADA, ["vip"]), Person(BEN, held_out=["vip"], excluded={"lapsed": "capped"}))
+    world.night()
+    events = "select event, list_name, detail from delivery.audit where person_id = %s order by at, event, list_name"
+    assert world.rows(events, Person(BEN).person_id) == [
+        ("decided: excluded", "Lapsed", "capped"),
+        ("decided: held out", "VIP", "by hand"),
+    ]
+    assert sorted(world.rows(events, Person(ADA).person_id), key=str) == [
+        ("answered: failed", None, "job 1"),
+        ("decided: member", "VIP", "by hand"),
+        ("planned: add", "VIP", "by hand"),
+        ("planned: create", None, None),
+        ("refused", None, "no such mailbox"),
+        ("sent: upsert", None, "job 1"),
+    ]
 
 
 @pytest.mark.parametrize("kind", ["", "400", "404", "500", "unauthorized", "not_json", "job_failed", "rows_rejected"])

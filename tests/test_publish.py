@@ -1,6 +1,6 @@
 """The night's figures, as everybody reads them."""
 
-from datetime import date
+from datetime import date, timedelta
 from uuid import uuid4
 
 from lifecycle import publish, reconcile
@@ -35,9 +35,9 @@ def test_a_night_is_summed_up_and_stored_with_its_run(world: World) -> None:
     )
     world.want(Person(ADA, ["vip"]), Person(BEN, held_out=["vip"]))
     run_id = world.plan()
-    delivered = world.deliver(run_id)
+    world.deliver(run_id)
     reconcile.run(world.url, world.destination(), run_id, ["VIP", "Lapsed"])
-    summary = publish.run(world.url, run_id, RUN_DATE, RULESET, delivered)
+    summary = publish.run(world.url, run_id, RUN_DATE, RULESET)
     nobody = {"members": 0, "added": 0, "removed": 0, "held_out": 0}
     assert summary == {
         "date": "2017-12-30",
@@ -56,9 +56,9 @@ def test_a_night_is_summed_up_and_stored_with_its_run(world: World) -> None:
 
 
 def test_a_night_in_which_nothing_happened_is_summed_up_as_such(world: World) -> None:
-    summary = publish.run(world.url, world.plan(), RUN_DATE, RULESET, {"planned": 0})
+    summary = publish.run(world.url, world.plan(), RUN_DATE, RULESET)
     assert summary["stages"] == summary["transitions"] == summary["last_night"] == summary["esp"] == {}
-    assert summary["delivery"] == {"planned": 0}
+    assert summary["delivery"] == {"planned": 0, "sent": 0, "confirmed": 0, "rejected": 0}
 
 
 def test_the_stages_are_those_by_the_rule_set_for_everybody(world: World) -> None:
@@ -66,6 +66,25 @@ def test_the_stages_are_those_by_the_rule_set_for_everybody(world: World) -> Non
     stages(world, RUN_DATE, ruleset="companies", active=1, lost=3)
     moves(world, ("new", "active", "2017-12-30"))
     moves(world, ("new", "active", "2017-12-30"), ("at_risk", "lost", "2017-12-30"), ruleset="companies")
-    summary = publish.run(world.url, world.plan(), RUN_DATE, RULESET, {"planned": 0})
+    summary = publish.run(world.url, world.plan(), RUN_DATE, RULESET)
     assert summary["stages"] == {"active": 5}
     assert summary["transitions"] == summary["last_night"] == {"new->active": 1}
+
+
+def test_what_is_older_than_it_is_kept_is_forgotten_and_what_counts_stays(world: World) -> None:
+    refused = Person("000", ["vip"])
+    world.want(Person(ADA, ["vip"]), Person(BEN, ["lapsed"], held_out=["vip"]), refused)
+    world.night()
+    world.want(Person(ADA, ["vip"]), Person(BEN, held_out=["vip"]), refused)
+    world.night()
+    ledger, counted = world.ledger(), "select count(*) from delivery."
+    publish.forget(world.url, RUN_DATE + timedelta(days=30), 30)
+    assert world.rows(counted + "plan") != [(0,)]
+    publish.forget(world.url, RUN_DATE + timedelta(days=31), 30)
+    for table in ("plan", "job", "job_row", "audience"):
+        assert world.rows(counted + table) == [(0,)]
+    assert world.ledger() == ledger
+    assert world.rows("select email from delivery.reject") == [("000",)]
+    assert world.rows("select list_name from delivery.membership") == [("VIP",)]
+    assert sorted(world.rows("select outcome from delivery.decision")) == [("holdout",), ("member",), ("member",)]
+    assert world.planned(world.plan()) == {}

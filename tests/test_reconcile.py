@@ -4,9 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from lifecycle import reconcile
+from lifecycle import plan, reconcile
+from lifecycle.destinations import Held
 from lifecycle.errors import RetryLater
-from tests.world import Person, World
+from tests.world import RUN_DATE, Person, World
 
 FIGURES = "select list_name, expected, found, missing, extra from delivery.reconciliation order by list_name"
 ADA, BEN, EVE = "ada@example.com", "ben@example.com", "eve@example.com"
@@ -22,7 +23,7 @@ def delivered(world: World, *people: Person) -> int:
 def test_lists_that_hold_what_was_confirmed_have_no_drift(world: World) -> None:
     run_id = delivered(world, Person(ADA, ["vip"]), Person(BEN, ["vip", "lapsed"]))
     totals = reconcile.run(world.url, world.destination(), run_id, ["VIP", "Lapsed", "At risk"])
-    assert totals == {"missing": 0, "extra": 0}
+    assert totals == {"missing": 0, "extra": 0, "different": 0}
     assert world.rows(FIGURES) == [("At risk", 0, 0, 0, 0), ("Lapsed", 1, 1, 0, 0), ("VIP", 2, 2, 0, 0)]
 
 
@@ -33,9 +34,9 @@ def test_who_was_taken_off_is_missing_and_who_was_put_there_is_extra(
     world.esp.store.run("delete from membership where contact_id = ?", (world.esp.contacts()[ADA]["id"],))
     world.esp.add_contact(EVE, lists=["VIP"])
     totals = reconcile.run(world.url, world.destination(), run_id, ["VIP", "Lapsed"])
-    assert totals == {"missing": 2, "extra": 1}
+    assert totals == {"missing": 2, "extra": 1, "different": 0}
     assert world.rows(FIGURES) == [("Lapsed", 1, 0, 1, 0), ("VIP", 2, 2, 1, 1)]
-    assert "list 'VIP': 1 missing, 1 extra" in caplog.text
+    assert "list 'VIP': 1 missing, 1 extra, 0 different" in caplog.text
     assert "example.com" not in caplog.text
 
 
@@ -67,8 +68,8 @@ class Reading:
     def __init__(self, *emails: str, breaks: bool = False) -> None:
         self.emails, self.breaks = emails, breaks
 
-    def members(self, _: str) -> Iterator[str]:
-        yield from self.emails
+    def contacts(self, _: str) -> Iterator[Held]:
+        yield from (Held(email, email, {"lifecycle_stage": "active"}) for email in self.emails)
         if self.breaks:
             message = "the other side has a problem"
             raise RetryLater(message)
@@ -85,3 +86,58 @@ def test_a_reading_that_breaks_off_leaves_no_figures(world: World) -> None:
     with pytest.raises(RetryLater):
         reconcile.run(world.url, Reading(ADA, breaks=True), run_id, ["VIP"])  # type: ignore[arg-type]
     assert world.rows(FIGURES) == []
+
+
+def test_each_drifted_contact_is_named_by_its_ids(world: World) -> None:
+    run_id = delivered(world, Person(ADA, ["vip", "lapsed"]), Person(BEN, ["vip"]))
+    world.esp.store.run("delete from membership where contact_id = ?", (world.esp.contacts()[ADA]["id"],))
+    world.esp.add_contact(EVE, lists=["VIP"])
+    world.write_by_hand(BEN, lifecycle_stage="lost", lifecycle_orders=3)
+    totals = reconcile.run(world.url, world.destination(), run_id, ["VIP"])
+    assert totals == {"missing": 1, "extra": 1, "different": 1}
+    ids = {email: contact["id"] for email, contact in world.esp.contacts().items()}
+    drift = "select kind, person_id, contact_id, fields from delivery.drift order by kind"
+    assert world.rows(drift) == [
+        ("different", Person(BEN).person_id, ids[BEN], ["lifecycle_orders", "lifecycle_stage"]),
+        ("extra", None, ids[EVE], None),
+        ("missing", Person(ADA).person_id, None, None),
+    ]
+
+
+def test_fields_are_equal_however_the_provider_writes_them(world: World) -> None:
+    fields = {
+        "lifecycle_stage_since": "2017-12-01",
+        "lifecycle_orders": 3.50,
+        "lifecycle_last_category": "🧀" * 1001,
+        "lifecycle_stage": None,
+    }
+    run_id = delivered(world, Person(ADA, ["vip"], fields=fields))
+    assert reconcile.run(world.url, world.destination(), run_id, ["VIP"])["different"] == 0
+
+
+def test_a_repair_brings_back_what_was_lost_and_leaves_people_put_there_by_hand(world: World) -> None:
+    delivered(world, Person(ADA, ["vip", "lapsed"]), Person(BEN, ["vip"]))
+    world.esp.store.run("delete from membership where contact_id = ?", (world.esp.contacts()[ADA]["id"],))
+    world.esp.add_contact(EVE, lists=["VIP"])
+    world.write_by_hand(BEN, lifecycle_stage="lost", lifecycle_orders=3)
+    assert world.planned(world.plan()) == {}
+    assert reconcile.adopt(world.url, world.destination(), RUN_DATE, ["VIP", "Lapsed"]) == 3
+    assert world.rows("select list_name from delivery.membership where left_on is null") == [("VIP",)]
+    run_id = world.plan()
+    assert {email: (row["payload"], row["add_lists"]) for email, row in world.planned(run_id).items()} == {
+        ADA: ({}, ["Lapsed", "VIP"]),
+        BEN: ({"lifecycle_stage": "active", "lifecycle_orders": None}, []),
+    }
+    world.deliver(run_id)
+    assert world.esp.members("VIP") == {ADA, BEN, EVE}
+    assert world.esp.members("Lapsed") == {ADA}
+    assert world.held()[BEN] == ({"lifecycle_stage": "active"}, ["VIP"])
+    assert reconcile.adopt(world.url, world.destination(), RUN_DATE, ["VIP", "Lapsed"]) == 0
+
+
+def test_a_repair_goes_through_the_guards(world: World) -> None:
+    delivered(world, *(Person(f"p{number}@example.com", ["vip"]) for number in range(6)))
+    world.esp.store.run("delete from membership")
+    reconcile.adopt(world.url, world.destination(), RUN_DATE, ["VIP"])
+    stopped_by = plan.stopped_by(world.url, world.plan(audience={"max_added": 5}))
+    assert stopped_by == "list 'VIP': 6 people would join, max_added is 5"

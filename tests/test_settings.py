@@ -61,6 +61,7 @@ def test_what_is_left_out_has_a_default_and_may_contact_nobody_without_consent()
     assert smallest.shops["laden"].paid_statuses == ["processing", "completed"]
     assert smallest.audiences["all_new"].holdout_share == 0
     assert settings.parse(smallest.model_dump()) == smallest
+    assert smallest.push_to() == smallest.esp
 
 
 @pytest.mark.parametrize(
@@ -149,7 +150,12 @@ def test_what_is_left_out_has_a_default_and_may_contact_nobody_without_consent()
         ("esp.opt_in_lists", ["New"], "no opt-in list; used more than once: ['New']"),
         ("shops.esp", SMALLEST["shops"]["laden"], "a shop can't be named 'esp'"),
         ("consent.existing_customers", "yes", "consent.existing_customers: Input should be a valid boolean"),
-        ("guards.max_removed_share", 50, "guards.max_removed_share: Input should be less than or equal to 1"),
+        ("guards.overall.max_removed_share", 50, "max_removed_share: Input should be less than or equal to 1"),
+        ("guards.audience.max_created", -1, "guards.audience.max_created: Input should be greater than or equal to 0"),
+        ("guards.max_removed", 1, "guards.max_removed: unknown key; valid keys: from_members, audience, overall"),
+        ("audiences.all_new.guards", {"max": 1}, "guards.max: unknown key; valid keys: max_created, max_created_share"),
+        ("contact_cap", {"contacts": 0, "days": 7}, "contact_cap.contacts: Input should be greater than or equal to 1"),
+        ("destination", {"kind": "brevo"}, "destination.connection: Field required"),
     ],
 )
 def test_a_mistake_is_told_with_its_place_and_what_would_be_valid(place: str, value: object, words: str) -> None:

@@ -18,7 +18,9 @@ HOUSE = ZoneInfo("America/New_York")
 ZONES = {"newyork": HOUSE, "zurich": ZoneInfo("Europe/Zurich")}
 CURRENCIES = {"newyork": "USD", "zurich": "CHF"}
 SUPPRESSIONS = ("bounces", "blocks", "spam_reports", "unsubscribes", "invalid_emails")
-WRONG = ("no-at-sign", "a@", "x y@example.com")
+#: Addresses that look like some, and that the provider refuses; and such as can be none.
+WRONG = ("a(b)@example.com", "c)d@example.com", "e(f@example.com")
+IMPOSSIBLE = ("no-at-sign", "a@", "x y@example.com")
 
 FIRST, BETWEEN, SECOND = date(2017, 11, 4), date(2017, 11, 5), date(2017, 11, 6)
 DAYS_BACK = 220
@@ -156,11 +158,11 @@ def town(seed: int = 20171105, people: int = 120) -> Scene:
     scene = Scene({shop: [] for shop in ZONES}, {shop: [] for shop in ZONES}, [], [])
     for number in range(1, people + 1):
         _move_in(dice, scene, number)
-    for number, address in enumerate(WRONG):
+    for number, address in enumerate((*WRONG, *IMPOSSIBLE)):
         scene.orders["zurich"].append(order(dice, 7000 + number, address, starts_at(FIRST) - timedelta(days=3)))
         scene.orders["zurich"].append(order(dice, 7010 + number, address, starts_at(FIRST) - timedelta(days=5)))
     for number in range(4):
-        scene.orders["newyork"].append(order(dice, 7020 + number, " ", _instant(dice)))
+        scene.orders["newyork"].append(order(dice, 7030 + number, " ", _instant(dice)))
     for number, kind in enumerate((*SUPPRESSIONS, "group")):
         scene.suppressions.append((kind, f"Person{10 * number + 3}@example.com", _instant(dice) - timedelta(days=9)))
     scene.contacts.append(Contact("by-hand@example.com", _instant(dice) - timedelta(days=9), ("Town: regulars",)))
@@ -199,7 +201,7 @@ def order(dice: random.Random, key: int, email: str, instant: datetime, customer
     total = Decimal(dice.choice(["0.00", "12.50", "40.10", "7.00", "99.95", "7.00"]))
     refunds = dice.choice([[], [], [], [], [], [], ["-1.00", "-2.25"], [f"-{total}"]]) if total else []
     states = ["completed"] * 9 + ["processing"] * 3 + ["cancelled", "failed", "pending", "refunded"]
-    if email in WRONG:
+    if email in WRONG + IMPOSSIBLE:
         states, total, refunds = ["completed"], Decimal("20.00"), []
     return {
         "id": key,
@@ -232,7 +234,7 @@ def changed(scene: Scene) -> Scene:
     touched = {"date_modified_gmt": iso(now)}
     people = recount(scene.at(dict.fromkeys((*ZONES, "esp"), starts_at(FIRST))), FIRST)[0]
     regulars = sorted(who.email for who in people.values() if who.email and who.stage(FIRST) == "active")
-    leavers = [email for email in regulars if email not in WRONG][:3]
+    leavers = [email for email in regulars if email not in WRONG + IMPOSSIBLE][:3]
     orders = {shop: list(found) for shop, found in scene.orders.items()}
     paid = [place for place, each in enumerate(orders["newyork"]) if each["status"] == "completed"][:40:4]
     for place in paid[::2]:
@@ -336,6 +338,7 @@ def contactable(scene: Scene, people: Mapping[UUID, Person]) -> dict[UUID, Perso
         for key, who in people.items()
         if who.email
         and who.email not in suppressed
+        and who.email not in IMPOSSIBLE
         and False not in who.ticks
         and (who.subscribed or True in who.ticks or who.days)
     }

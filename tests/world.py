@@ -7,11 +7,11 @@ from datetime import date
 from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-from starlette.types import ASGIApp, Receive, Scope, Send
-
 from demo.esp import Esp, Pace
+from demo.serve import Stage
 from lifecycle import deliver, plan, settings, warehouse
 from lifecycle.destinations import sendgrid
+from lifecycle.sources.sendgrid import SUPPRESSION_STREAMS
 
 RUN_DATE = date(2017, 12, 30)
 RULESET = "everybody"
@@ -31,8 +31,10 @@ create schema marts;
 create table marts.contact_fields (person_id uuid primary key, email text not null, fields jsonb not null);
 create table marts.audience_members (
     audience text, person_id uuid, email text not null, list_name text not null, priority integer not null,
-    is_holdout boolean not null, reason text not null, fields jsonb not null,
-    primary key (audience, person_id));
+    is_holdout boolean not null, reason text not null, primary key (audience, person_id));
+create table marts.audience_decisions (
+    audience text, person_id uuid, list_name text not null, priority integer not null, outcome text not null,
+    exclusion text, reason text not null, primary key (audience, person_id));
 create table marts.stage_daily (
     ruleset text, day date, stage text, persons bigint, entered bigint, "left" bigint);
 create table marts.stage_transitions (
@@ -59,7 +61,7 @@ def rules(lists: Mapping[str, str] = LISTS, **guards: object) -> settings.Settin
                 }
             },
             "audiences": {name: {"list": title, "stages": ["active"]} for name, title in lists.items()},
-            "guards": guards,
+            "guards": {"suppressions_may_be_empty": True, **guards},
         }
     )
 
@@ -71,11 +73,16 @@ def provider(address: str, key: str = KEY) -> settings.Connection:
 
 @dataclass(frozen=True)
 class Person:
-    """One person who may be contacted: in ``audiences`` to be sent, and in ``held_out`` by lot."""
+    """One person: in ``audiences`` to be sent, ``held_out`` by lot, or ``excluded`` from an audience for a reason.
+
+    Who is ``refused`` may not be contacted at all.
+    """
 
     email: str
     audiences: Iterable[str] = ()
     held_out: Iterable[str] = ()
+    excluded: Mapping[str, str] = field(default_factory=dict)
+    is_refused: bool = False
     fields: Mapping[str, Any] = field(default_factory=lambda: {"lifecycle_stage": "active"})
 
     @property
@@ -83,23 +90,12 @@ class Person:
         return uuid5(NAMESPACE_URL, self.email)
 
 
-class Stage:
-    """A server whose app can be exchanged: starting one per test would take most of the time."""
-
-    app: ASGIApp
-    address: str
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Hand the call to the app of the moment."""
-        await self.app(scope, receive, send)
-
-
 class World:
     """What the marts want, what the provider holds, and what happens in between."""
 
     def __init__(self, url: str, stage: Stage) -> None:
         self.url, self.stage, self.address = url, stage, stage.address
-        warehouse.prepare(url, [])
+        warehouse.prepare(url, [("sendgrid", stream) for stream in SUPPRESSION_STREAMS])
         self.database = warehouse.connect(url, autocommit=True)
         self.run(MARTS)
         self.begin()
@@ -109,6 +105,8 @@ class World:
         self.lists = dict(LISTS)
         self.run("truncate marts.stage_daily, marts.stage_transitions, delivery.reject")
         self.run("truncate delivery.run restart identity cascade")
+        self.run("truncate raw.pull, quality.result")
+        self.pull(RUN_DATE)
         self.want()
         self.esp = Esp(key=KEY, pace=pace)
         self.stage.app = self.esp.app
@@ -119,29 +117,55 @@ class World:
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         return self.database.execute(query.encode(), values).fetchall()
 
+    def pull(self, run_date: date) -> None:
+        """The provider's suppressions were read for a date."""
+        for stream in SUPPRESSION_STREAMS:
+            self.database.execute(
+                "insert into raw.pull values ('esp', %s, %s, now(), now(), 1, 0, 0, null)", [stream, run_date]
+            )
+
     def want(self, *people: Person) -> None:
         """Make the marts say this, and nothing else."""
-        contacts = [(each.person_id, each.email, json.dumps(each.fields)) for each in people]
+        contacts = [
+            (
+                each.person_id,
+                each.email,
+                json.dumps({key: value for key, value in each.fields.items() if value is not None}),
+            )
+            for each in people
+            if not each.is_refused
+        ]
         members = [
-            (audience, each.person_id, each.email, self.lists[audience], is_holdout, json.dumps(each.fields))
+            (audience, each.person_id, each.email, self.lists[audience], is_holdout)
             for each in people
             for is_holdout, audiences in ((False, each.audiences), (True, each.held_out))
             for audience in audiences
         ]
+        decisions = [
+            (audience, person_id, name, "holdout" if is_holdout else "member", None)
+            for audience, person_id, _, name, is_holdout in members
+        ] + [
+            (audience, each.person_id, self.lists[audience], "excluded", why)
+            for each in people
+            for audience, why in each.excluded.items()
+        ]
         with self.database.cursor() as cursor:
-            cursor.execute("truncate marts.contact_fields, marts.audience_members")
+            cursor.execute("truncate marts.contact_fields, marts.audience_members, marts.audience_decisions")
             cursor.executemany("insert into marts.contact_fields values (%s, %s, %s)", contacts)
+            cursor.executemany("insert into marts.audience_members values (%s, %s, %s, %s, 50, %s, 'by hand')", members)
             cursor.executemany(
-                "insert into marts.audience_members values (%s, %s, %s, %s, 50, %s, 'by hand', %s)", members
+                "insert into marts.audience_decisions values (%s, %s, %s, 50, %s, %s, 'by hand')", decisions
             )
 
-    def plan(self, **guards: object) -> int:
-        return plan.run(self.url, "sendgrid", RUN_DATE, rules(self.lists, **guards))
+    def plan(self, run_date: date = RUN_DATE, **guards: object) -> int:
+        return plan.run(self.url, run_date, rules(self.lists, **guards))
 
     def planned(self, run_id: int) -> dict[str, dict[str, Any]]:
         """Address → its row in a plan."""
         columns = ("change", "payload", "add_lists", "remove_lists")
-        rows = self.rows(f"select email, {', '.join(columns)} from delivery.plan where run_id = %s", run_id)
+        rows = self.rows(
+            f"select email, {', '.join(columns)} from delivery.plan where change <> 'refused' and run_id = %s", run_id
+        )
         return {email: dict(zip(columns, row, strict=True)) for email, *row in rows}
 
     def destination(self) -> sendgrid.SendGrid:
@@ -155,6 +179,12 @@ class World:
         destination = self.destination()
         deliver.settle(self.url, destination)
         return self.deliver(self.plan(), destination)
+
+    def write_by_hand(self, email: str, **fields: Any) -> None:
+        """Somebody changes a contact's fields at the provider."""
+        destination = self.destination()
+        destination.upsert([destination.encoded(email, fields)], [])
+        self.esp.settle()
 
     def ledger(self) -> dict[str, tuple[dict[str, Any], list[str]]]:
         """Address → fields and lists that the provider has confirmed."""

@@ -8,3 +8,10 @@
         {%- endfor %}
     )
 {%- endmacro %}
+
+{# A JSON object without the keys whose value is null. #}
+{% macro json_strip_nulls(object) -%}
+    {{ return(adapter.dispatch("json_strip_nulls")(object)) }}
+{%- endmacro %}
+
+{% macro postgres__json_strip_nulls(object) -%} jsonb_strip_nulls({{ object }}) {%- endmacro %}

@@ -1,8 +1,9 @@
 """Close a night: its figures, from the marts and from ``delivery``, stored with the run for all to read."""
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
+from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from lifecycle import warehouse
@@ -33,7 +34,36 @@ from delivery.reconciliation where run_id = %(run_id)s
 """
 
 
-def run(url: str, run_id: int, run_date: date, ruleset: str, delivered: dict[str, int]) -> dict[str, Any]:
+DELIVERY = """
+select jsonb_build_object('planned', planned, 'sent', sent, 'confirmed', confirmed, 'rejected', rejected)
+from delivery.run_figures where run_id = %(run_id)s
+"""
+
+#: What an old run leaves behind, children first. The ledger, open memberships and what was refused last stay.
+OLD = """
+with old as (select run_id from delivery.run where run_date < %(before)s)
+delete from delivery.{table} where {run} in (table old) {but}
+"""
+FORGOTTEN = (
+    ("drift", "run_id", ""),
+    ("reconciliation", "run_id", ""),
+    ("job_row", "run_id", "and job_id in (select job_id from delivery.job where status in ('completed', 'failed'))"),
+    ("job", "run_id", "and status in ('completed', 'failed')"),
+    ("plan", "run_id", "and not exists (select from delivery.job where job.run_id = plan.run_id)"),
+    ("audience", "run_id", ""),
+    ("decision", "until_run", ""),
+    ("membership", "left_run", ""),
+    (
+        "reject",
+        "run_id",
+        """and exists (
+            select from delivery.reject as later where later.destination = reject.destination
+                and later.person_id = reject.person_id and later.rejected_at > reject.rejected_at)""",
+    ),
+)
+
+
+def run(url: str, run_id: int, run_date: date, ruleset: str) -> dict[str, Any]:
     """Store and return the night's summary.
 
     Stages are by one rule set, that for everybody: ``stages`` {stage: persons}, ``transitions`` {"from->to": persons}
@@ -53,8 +83,16 @@ def run(url: str, run_id: int, run_date: date, ruleset: str, delivered: dict[str
             "transitions": figures(TRANSITIONS),
             "last_night": figures(TRANSITIONS, since=run_date),
             "audiences": figures(AUDIENCES),
-            "delivery": delivered,
+            "delivery": figures(DELIVERY),
             "esp": figures(READ_BACK),
         }
         connection.execute("update delivery.run set summary = %s where run_id = %s", [Jsonb(summary), run_id])
     return summary
+
+
+def forget(url: str, run_date: date, days: int) -> None:
+    """Delete what is only kept as a record, of runs for dates more than ``days`` before ``run_date``."""
+    with warehouse.connect(url) as connection:
+        for table, run, but in FORGOTTEN:
+            statement = sql.SQL(OLD).format(table=sql.Identifier(table), run=sql.Identifier(run), but=sql.SQL(but))
+            connection.execute(statement, {"before": run_date - timedelta(days=days)})

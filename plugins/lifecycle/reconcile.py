@@ -1,48 +1,120 @@
-"""Read the provider's lists back and compare them with the ledger: who is missing, who is there besides.
+"""Read the provider's lists back and compare them with the ledger: who is missing, who is there besides, who differs.
 
 People whom somebody put on a list by hand are counted as extra and left alone.
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from datetime import date
+
+from psycopg.types.json import Jsonb
 
 from lifecycle import warehouse
 from lifecycle.destinations import Destination
 
-COMPARE = """
-insert into delivery.reconciliation (run_id, list_name, expected, found, missing, extra)
+READ_BACK = "create temporary table read_back (contact_id text, email text, fields jsonb) on commit drop"
+
+# A text is cut at 1,000 characters there, and a field without a value is not held at all.
+COMPARED = """
+create temporary table compared on commit drop as
 with expected as (
-    select lower(email) as email from delivery.ledger
+    select person_id, lower(email) as email, jsonb_strip_nulls(fields) as fields from delivery.ledger
     where destination = %(destination)s and is_certain and %(list_name)s = any(lists)
 ),
 found as (
-    select distinct email from read_back
+    select distinct on (email) * from read_back order by email, contact_id
 )
-select %(run_id)s, %(list_name)s, count(expected.email), count(found.email),
-    count(*) filter (where found.email is null), count(*) filter (where expected.email is null)
+select coalesce(expected.person_id, (
+        select person_id from delivery.ledger where destination = %(destination)s and lower(email) = found.email limit 1
+    )) as person_id, email, contact_id, expected.fields as expected_fields, found.fields as found_fields,
+    expected.email is not null as is_expected, found.email is not null as is_found,
+    case when expected.email is not null and found.email is not null then array(
+        select key from jsonb_each(expected.fields || found.fields) as both_fields
+        where case when jsonb_typeof(expected.fields -> key) = 'string'
+            then left(expected.fields ->> key, 1000) is distinct from found.fields ->> key
+            else expected.fields -> key is distinct from found.fields -> key end
+        order by key
+    ) else '{}' end as differing
 from expected full join found using (email)
+"""
+
+STORE = """
+insert into delivery.reconciliation (run_id, list_name, expected, found, missing, extra, different)
+select %(run_id)s, %(list_name)s, count(*) filter (where is_expected), count(*) filter (where is_found),
+    count(*) filter (where not is_found), count(*) filter (where not is_expected),
+    count(*) filter (where differing <> '{}')
+from compared
 on conflict (run_id, list_name) do update
 set expected = excluded.expected, found = excluded.found, missing = excluded.missing, extra = excluded.extra,
-    read_at = now()
-returning missing, extra
+    different = excluded.different, read_at = now()
+returning missing, extra, different
+"""
+
+FORGET_DRIFT = "delete from delivery.drift where run_id = %(run_id)s and list_name = %(list_name)s"
+
+STORE_DRIFT = """
+insert into delivery.drift (run_id, list_name, kind, person_id, contact_id, fields)
+select %(run_id)s, %(list_name)s,
+    case when not is_found then 'missing' when not is_expected then 'extra' else 'different' end,
+    person_id, contact_id, nullif(differing, '{}')
+from compared where not is_found or not is_expected or differing <> '{}'
+"""
+
+ADOPT_ABSENCE = """
+with absent as (
+    update delivery.ledger set lists = array_remove(lists, %(list_name)s)
+    from compared
+    where destination = %(destination)s and ledger.person_id = compared.person_id and not is_found
+    returning ledger.person_id
+)
+update delivery.membership set left_on = %(run_date)s, left_run = ledger.run_id
+from absent join delivery.ledger on ledger.destination = %(destination)s and ledger.person_id = absent.person_id
+where membership.destination = %(destination)s and membership.person_id = absent.person_id
+    and list_name = %(list_name)s and left_run is null
+"""
+
+ADOPT_FIELDS = """
+update delivery.ledger set fields = found_fields
+from compared
+where destination = %(destination)s and ledger.person_id = compared.person_id and differing <> '{}'
 """
 
 log = logging.getLogger(__name__)
 
 
 def run(url: str, destination: Destination, run_id: int, lists: Iterable[str]) -> dict[str, int]:
-    """Compare every list and store the figures; return the totals ``missing`` and ``extra``."""
-    totals = {"missing": 0, "extra": 0}
-    with warehouse.connect(url) as connection:
-        connection.execute("create temporary table read_back (email text) on commit drop")
-        for list_name in lists:
-            connection.execute("truncate read_back")
-            with connection.cursor() as cursor, cursor.copy("copy read_back (email) from stdin") as copy:
-                for email in destination.members(list_name):
-                    copy.write_row([email])
-            values = {"destination": destination.name, "run_id": run_id, "list_name": list_name}
-            missing, extra = connection.execute(COMPARE, values).fetchone() or (0, 0)
-            totals = {"missing": totals["missing"] + missing, "extra": totals["extra"] + extra}
-            if missing or extra:
-                log.warning("list %r: %d missing, %d extra", list_name, missing, extra)
+    """Compare every list, store figures and drifted contacts; return the totals ``missing, extra, different``."""
+    totals = {"missing": 0, "extra": 0, "different": 0}
+    for list_name in lists:
+        values = {"destination": destination.name, "run_id": run_id, "list_name": list_name}
+        with warehouse.connect(url) as connection:
+            _read_back(connection, destination, values)
+            figures = connection.execute(STORE, values).fetchone() or (0, 0, 0)
+            for statement in (FORGET_DRIFT, STORE_DRIFT):
+                connection.execute(statement, values)
+        totals = {name: totals[name] + figure for name, figure in zip(totals, figures, strict=True)}
+        if any(figures):
+            log.warning("list %r: %d missing, %d extra, %d different", list_name, *figures)
     return totals
+
+
+def adopt(url: str, destination: Destination, run_date: date, lists: Iterable[str]) -> int:
+    """Take the provider's word for what it holds of ours, for the next plan to repair; return how much differed."""
+    adopted = 0
+    for list_name in lists:
+        values = {"destination": destination.name, "run_date": run_date, "list_name": list_name}
+        with warehouse.connect(url) as connection:
+            _read_back(connection, destination, values)
+            adopted += connection.execute(ADOPT_ABSENCE, values).rowcount
+            adopted += connection.execute(ADOPT_FIELDS, values).rowcount
+    log.info("%d contacts are not as confirmed; the next plan repairs them", adopted)
+    return adopted
+
+
+def _read_back(connection: warehouse.Connection, destination: Destination, values: Mapping[str, object]) -> None:
+    """Compare one list in a temporary table ``compared``, whatever its size."""
+    connection.execute(READ_BACK)
+    with connection.cursor() as cursor, cursor.copy("copy read_back from stdin") as copy:
+        for contact in destination.contacts(str(values["list_name"])):
+            copy.write_row([contact.contact_id, contact.email, Jsonb(dict(contact.fields))])
+    connection.execute(COMPARED, values)

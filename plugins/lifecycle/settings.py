@@ -10,7 +10,8 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from types import NoneType
+from typing import Annotated, Any, Literal, Self, get_args
 from urllib.parse import quote, urlencode, urlsplit
 from zoneinfo import ZoneInfo
 
@@ -99,6 +100,8 @@ CustomerColumns = list[CustomerColumn]  # named here: inside ``Audience`` the bu
 Name = Annotated[str, Field(pattern="^[a-z][a-z0-9]*(_[a-z0-9]+)*$", max_length=40)]
 Days = Annotated[int, Field(ge=1, le=36500)]
 Quantile = Annotated[float, Field(gt=0, lt=1)]
+Count = Annotated[int, Field(ge=0)]
+Share = Annotated[float, Field(gt=0, le=1)]
 
 
 class _Section(BaseModel):
@@ -223,6 +226,61 @@ class Consent(_Section):
     existing_customers: bool = False
 
 
+class Limits(_Section):
+    """How much may change in one night; shares count from ``Guards.from_members`` on, and ``null`` is no limit."""
+
+    max_created: Count | None = None
+    max_created_share: Share | None = None
+    max_added: Count | None = None
+    max_added_share: Share | None = None
+    max_removed: Count | None = None
+    max_removed_share: Share | None = None
+
+
+class AudienceLimits(Limits):
+    """The limits for one list; any that an audience sets itself goes before the one for every list."""
+
+    max_added: Count | None = 50_000
+    max_added_share: Share | None = 1.0
+    max_removed: Count | None = 20_000
+    max_removed_share: Share | None = 0.5
+    stop_if_emptied_from: Annotated[int, Field(ge=1)] | None = 100
+
+
+class OverallLimits(Limits):
+    """The limits for all lists together, and for contacts that are new at the provider."""
+
+    max_created: Count | None = 100_000
+    max_created_share: Share | None = 0.5
+    max_added: Count | None = 200_000
+    max_removed: Count | None = 50_000
+    max_removed_share: Share | None = 0.5
+
+
+class Guards(_Section):
+    """Limits that stop a plan before the first call, until a person has approved it."""
+
+    from_members: Annotated[int, Field(ge=1)] = 1000
+    audience: AudienceLimits = AudienceLimits()
+    overall: OverallLimits = OverallLimits()
+    suppressions_max_age_days: Annotated[int, Field(ge=0)] = 2
+    suppressions_may_be_empty: bool = False
+    approve_within_hours: Annotated[int, Field(ge=1, le=24 * 7)] = 12
+
+    def of(self, audience: "Audience") -> AudienceLimits:
+        """The limits of one audience: its own before those of every list."""
+        own = audience.guards
+        stated = {name: getattr(own, name) for name in own.model_fields_set} if own else {}
+        return self.audience.model_copy(update=stated)
+
+
+class ContactCap(_Section):
+    """At most so many contacts with a person in so many days, over all audiences."""
+
+    contacts: Annotated[int, Field(ge=1)]
+    days: Days
+
+
 class Audience(_Section):
     """Who is on one list of the provider."""
 
@@ -232,17 +290,19 @@ class Audience(_Section):
     where: str | None = None
     entered_within_days: Days | None = None
     priority: Annotated[int, Field(ge=0, le=1000)] = 50
+    exclusive_group: Name | None = None
+    is_contact: bool = True
+    min_days_since_contact: Days | None = None
     holdout_share: Annotated[float, Field(ge=0, lt=1)] = 0.0
     fields: CustomerColumns = []
+    guards: AudienceLimits | None = None
 
 
-class Guards(_Section):
-    """Limits that stop a plan before the first call; a share counts from a list of ``from_members`` on."""
+class Destination(_Section):
+    """Where the lists go, if not to the provider that is read."""
 
-    from_members: Annotated[int, Field(ge=1)] = 1000
-    max_removed_share: Annotated[float, Field(gt=0, le=1)] = 0.5
-    max_created: Annotated[int, Field(ge=0)] | None = None
-    stop_if_emptied_from: Annotated[int, Field(ge=1)] = 100
+    kind: Literal["sendgrid", "brevo"]
+    connection: str
 
 
 class Settings(_Section):
@@ -258,7 +318,10 @@ class Settings(_Section):
     engagement: Engagement = Engagement()
     consent: Consent = Consent()
     audiences: dict[Name, Audience] = Field(min_length=1)
+    contact_cap: ContactCap | None = None
     guards: Guards = Guards()
+    destination: Destination | None = None
+    keep_deliveries_days: Annotated[int, Field(ge=30, le=36500)] = 730
 
     @model_validator(mode="after")
     def _each_list_once(self) -> Self:
@@ -289,6 +352,10 @@ class Settings(_Section):
         """Name → type of every custom field that the provider has to know."""
         own = [column for audience in self.audiences.values() for column in audience.fields]
         return {FIELD_PREFIX + column: CUSTOMER_COLUMNS[column] for column in dict.fromkeys((*STANDARD_COLUMNS, *own))}
+
+    def push_to(self) -> Esp | Destination:
+        """Where the lists go: ``kind`` names the destination, ``connection`` how to reach it."""
+        return self.destination or self.esp
 
     def sources(self) -> dict[str, Shop | Esp]:
         """Name → what to read, in ``raw``'s own names: the shops', and ``esp``."""
@@ -374,6 +441,7 @@ def _section(location: tuple[int | str, ...]) -> type[_Section]:
     for part in location:
         if isinstance(here, type) and issubclass(here, _Section):
             here = here.model_fields[str(part)].annotation
+            here = next((kind for kind in getattr(here, "__args__", ()) if get_args(here)[1:] == (NoneType,)), here)
         else:
             here = here.__args__[1]
     return here  # type: ignore[no-any-return]

@@ -56,6 +56,12 @@ def document_table(kind: str, stream: str) -> sql.Identifier:
     return sql.Identifier("raw", f"{kind}__{stream}")
 
 
+def exists(connection: Connection, table: sql.Identifier) -> bool:
+    """Whether there is such a table."""
+    row = connection.execute("select to_regclass(%s) is not null", [table.as_string(connection)]).fetchone()
+    return row == (True,)
+
+
 @dataclass(frozen=True, slots=True)
 class Pull:
     """One complete read of one stream; ``cursor_at`` is where the next one starts."""

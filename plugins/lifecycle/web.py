@@ -61,9 +61,9 @@ def attempt(call: Callable[[], T]) -> T:
 
 
 def seconds_to_wait(headers: Mapping[str, str], now: float | None = None) -> float:
-    """The pause that a 429 asks for: ``Retry-After`` or ``X-RateLimit-Reset`` (seconds left or an epoch)."""
+    """The pause that a 429 asks for: ``Retry-After``, or a reset header (seconds left or an epoch)."""
     known = {name.lower(): value.strip() for name, value in headers.items()}
-    stated = known.get("retry-after", ""), known.get("x-ratelimit-reset", "")
+    stated = (known.get(name, "") for name in ("retry-after", "x-ratelimit-reset", "x-sib-ratelimit-reset"))
     number = next((float(value) for value in stated if re.fullmatch(r"\d+(\.\d+)?", value)), 1.0)
     left = number - (time.time() if now is None else now) if number >= EPOCH_FROM else number
     return min(max(left, 0.1), LONGEST_WAIT)
@@ -81,6 +81,15 @@ def problem(what: str, status: int, headers: Mapping[str, str]) -> LifecycleErro
     return None
 
 
+class Refused(AnswerUnreadable):
+    """An answer that is neither success nor a known problem: its ``status``, and its ``body`` for who can read it."""
+
+    def __init__(self, what: str, status: int, body: bytes) -> None:
+        super().__init__(f"{what}: unexpected status {status}")
+        self.status = status
+        self.body = body
+
+
 class Session(requests.Session):
     """A ``requests`` session with time-outs, retries and our errors; any answer but 2xx is raised."""
 
@@ -88,7 +97,7 @@ class Session(requests.Session):
         """Send one request under the retry policy.
 
         Raises ``RetryLater`` when the tries are used up, ``AccessDenied`` for 401 and 403, and
-        ``AnswerUnreadable`` for any other answer that is not 2xx.
+        ``Refused`` for any other answer that is not 2xx.
         """
         options["timeout"] = options.get("timeout") or TIMEOUT
         return attempt(lambda: self._send_once(request, options))
@@ -102,7 +111,7 @@ class Session(requests.Session):
             raise RetryLater(message) from None
         failure = problem(what, response.status_code, response.headers)
         if failure is None and not response.is_redirect and response.status_code // 100 != 2:  # noqa: PLR2004
-            failure = AnswerUnreadable(f"{what}: unexpected status {response.status_code}")
+            failure = Refused(what, response.status_code, response.content)
         if failure:
             raise failure
         return response

@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,10 @@ from dbt.cli.main import dbtRunner
 from psycopg import sql
 from psycopg.rows import dict_row
 
-from lifecycle import transform
+from lifecycle import transform, warehouse
 from lifecycle.settings import DBT_PROJECT
 from tests.dbt.documents import CURRENCIES, ZONES, Documents, Night
-from tests.dbt.recount import HOUSE_ZONE, RULESETS, uuid_of
+from tests.dbt.recount import AUDIENCES, CONTACT_CAP, HOUSE_ZONE, RULESETS, Kept, uuid_of
 
 MARTS = (
     "persons",
@@ -32,17 +32,34 @@ MARTS = (
     "stage_daily",
     "customers",
     "accounts",
+    "audience_decisions",
     "audience_members",
     "contact_fields",
+    "consent_evidence",
     "unassigned_orders",
 )
-AUDIENCE = {
-    "list": "Overdue",
-    "description": "",
-    "stages": ["at_risk", "lapsed"],
-    "holdout_share": 0.3,
-    "fields": ["country"],
-}
+
+
+RUN = """
+insert into delivery.run (run_date, destination) select '2017-01-01', 'sendgrid'
+where not exists (select from delivery.run)
+"""
+#: Some of them at one provider, some at another.
+STAY = """
+insert into delivery.membership (destination, person_id, list_name, entered_on, left_on, entered_run, left_run)
+select case when %s < '8' then 'sendgrid' else 'brevo' end, person_id, list_name, entered_on, left_on, run_id,
+    case when left_on is not null then run_id end
+from (values (%s::uuid, %s::text, %s::date, %s::date)) as stays (person_id, list_name, entered_on, left_on)
+cross join delivery.run
+"""
+DECISION = """
+insert into delivery.decision
+    (audience, person_id, outcome, exclusion, since_on, until_on, reason, since_run, until_run)
+select decisions.*, 'by hand', run_id, case when until_on is not null then run_id end
+from (values (%s::text, %s::uuid, %s::text, %s::text, %s::date, %s::date))
+    as decisions (audience, person_id, outcome, exclusion, since_on, until_on)
+cross join delivery.run
+"""
 
 
 def variables(night: Night) -> dict[str, Any]:
@@ -81,7 +98,8 @@ def variables(night: Night) -> dict[str, Any]:
         "vip": {"share": 0.1, "by": night.by},
         "engagement": {"engaged_days": 90},
         "consent": {"existing_customers": True},
-        "audiences": {"overdue": AUDIENCE},
+        "audiences": AUDIENCES,
+        "contact_cap": CONTACT_CAP,
     }
     return {"run_date": night.run_date.isoformat(), "lifecycle": lifecycle}
 
@@ -100,17 +118,25 @@ class Warehouse:
         return self.folder / "project"
 
     def prepare(self) -> None:
-        """Copy the project; ``raw`` stays without the streams that nobody lands."""
+        """Copy the project and make what the delivery keeps; ``raw`` stays without the streams that nobody lands."""
         shutil.copytree(DBT_PROJECT, self.project, ignore=shutil.ignore_patterns("target", "logs"))
         os.environ |= transform.environment(self.url)
-        with psycopg.connect(self.url) as connection:
-            connection.execute("create schema raw")
+        warehouse.prepare(self.url, [])
 
     def land(self, documents: Documents, loaded_at: str) -> None:
         """Only what has changed gets the new ``loaded_at``; what has vanished is marked."""
         with psycopg.connect(self.url) as connection:
             for stream, found in documents.items():
                 _land(connection, sql.Identifier("raw", stream), found, loaded_at)
+
+    def keep(self, kept: Kept) -> None:
+        """Write what the delivery would have kept, as of one run."""
+        with psycopg.connect(self.url) as connection:
+            connection.execute("truncate delivery.membership, delivery.decision")
+            connection.execute(RUN)
+            cursor = connection.cursor()
+            cursor.executemany(STAY, [(stay.person_id.hex[0], *astuple(stay)) for stay in kept.stays])
+            cursor.executemany(DECISION, [astuple(decision) for decision in kept.decisions])
 
     def sow(self, night: Night) -> None:
         """Write the seeds that people edit."""

@@ -12,6 +12,19 @@ ZONES = {"ny": "America/New_York", "zh": "Europe/Zurich", "nz": "Pacific/Aucklan
 CURRENCIES = {"ny": "USD", "zh": "CHF", "nz": "USD"}
 SUPPRESSIONS = {"bounces": "bounce", "spam_reports": "spam_report", "unsubscribes": "unsubscribe"}
 COMPANIES = 25
+#: Half of them are none.
+ODD_ADDRESSES = (
+    "o'neill+news@mail.example.com",
+    f"{'x' * 64}@example.com",
+    f"{'x' * 65}@example.com",
+    "jo@localhost",
+    "jo doe@example.com",
+    "jo@doe@example.com",
+    "<jo@example.com>",
+    "jörg@bücher.example",
+)
+#: Days before which messages are sent.
+LAST_DAYS = (date(2017, 7, 4), date(2017, 9, 28), date(2017, 11, 7))
 
 Documents = dict[str, dict[str, dict[str, Any]]]
 
@@ -106,7 +119,24 @@ def documents(dice: random.Random, people: int) -> Documents:
             stream = dice.choice(list(SUPPRESSIONS))
             row = {"created": 1500000000, "email": email.upper()}
             found[f"sendgrid__{stream}"][f"esp/{email}/1500000000"] = row
+    for address in ODD_ADDRESSES:
+        for _ in range(2):
+            order = len(found["woocommerce__orders"]) + 1
+            found["woocommerce__orders"][f"zh/{order}"] = _order(dice, order, address, 0) | {"status": "completed"}
+    found["sendgrid__messages"] = {f"esp/m{number}": _message(dice, people) for number in range(people * 4)}
     return found
+
+
+def _message(dice: random.Random, people: int) -> dict[str, Any]:
+    """A message of some day up to two weeks before one of the last days, often close to the house's midnight."""
+    midnight = datetime.combine(dice.choice(LAST_DAYS), datetime.min.time(), ZoneInfo("Europe/Zurich"))
+    sent_at = (midnight - timedelta(days=dice.randint(1, 14))).astimezone(UTC)
+    sent_at += timedelta(seconds=dice.choice([-1, 0, dice.randrange(86400)]))
+    return {
+        "to_email": _written(dice, f"person{dice.randint(1, people)}@example.com"),
+        "status": dice.choice(["delivered"] * 4 + ["processed", "not_delivered"]),
+        "last_event_time": _iso(sent_at) + "Z",
+    }
 
 
 def changed(dice: random.Random, before: Documents, first_number: int) -> Documents:

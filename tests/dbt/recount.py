@@ -20,6 +20,37 @@ FIRST_BUSINESS_DAY = date(2000, 1, 1)
 HORIZON = timedelta(days=130)
 #: Rule set → days until at risk, lapsed, lost; the first one that covers a person counts.
 RULESETS = {"companies": (10, 25, 60), "everybody": (21, 42, 90)}
+#: As in the marketer's file; in order, for the first goes first of equal priorities.
+AUDIENCES: dict[str, dict[str, Any]] = {
+    "overdue": {
+        "list": "Overdue",
+        "stages": ["at_risk", "lapsed"],
+        "priority": 50,
+        "exclusive_group": "rescue",
+        "holdout_share": 0.3,
+        "fields": ["country", "purchase_days"],
+    },
+    "repeaters": {
+        "list": "Repeaters",
+        "stages": ["at_risk", "lapsed", "lost"],
+        "where": "orders > 3",
+        "priority": 50,
+        "exclusive_group": "rescue",
+        "min_days_since_contact": 4,
+    },
+    "just_lapsed": {
+        "list": "Just lapsed",
+        "stages": ["lapsed"],
+        "entered_within_days": 9,
+        "priority": 60,
+        "exclusive_group": "rescue",
+        "holdout_share": 0.5,
+    },
+    "everybody": {"list": "Everybody", "stages": [*STAGES], "priority": 40, "fields": ["first_order_on"]},
+    "buyers": {"list": "Buyers", "stages": [*STAGES[1:]], "priority": 40, "min_days_since_contact": 10},
+    "groups": {"list": "Groups", "stages": [*STAGES], "priority": 99, "is_contact": False, "fields": ["stage"]},
+}
+CONTACT_CAP = {"contacts": 2, "days": 7}
 
 #: from, to, day, cause, is it a win-back
 Border = tuple[str | None, str, date, str, bool]
@@ -66,6 +97,57 @@ class Version:
     person_id: UUID
     known_from: date
     known_to: date | None = None
+
+
+@dataclass
+class Stay:
+    """A person's stay on a list, by run dates."""
+
+    person_id: UUID
+    list_name: str
+    entered_on: date
+    left_on: date | None = None
+
+
+@dataclass
+class Decision:
+    """What was decided of a person in an audience, by run dates."""
+
+    audience: str
+    person_id: UUID
+    outcome: str
+    exclusion: str | None
+    since_on: date
+    until_on: date | None = None
+
+
+@dataclass
+class Kept:
+    """What a delivery keeps from night to night."""
+
+    stays: list[Stay] = field(default_factory=list)
+    decisions: list[Decision] = field(default_factory=list)
+
+    def deliver(self, run_date: date, decided: "Decided") -> None:
+        """A night carries out what was decided."""
+        wanted = {
+            (key, AUDIENCES[name]["list"]) for (name, key), (outcome, _) in decided.items() if outcome == "member"
+        }
+        for stay in self.stays:
+            if stay.left_on is None and (stay.person_id, stay.list_name) not in wanted:
+                stay.left_on = run_date
+        standing = {(stay.person_id, stay.list_name) for stay in self.stays if stay.left_on is None}
+        self.stays += [Stay(*place, run_date) for place in sorted(wanted - standing)]
+        for decision in self.decisions:
+            now = decided.get((decision.audience, decision.person_id))
+            if decision.until_on is None and now != (decision.outcome, decision.exclusion):
+                decision.until_on = run_date
+        known = {(decision.audience, decision.person_id) for decision in self.decisions if decision.until_on is None}
+        self.decisions += [Decision(*place, *now, run_date) for place, now in decided.items() if place not in known]
+
+
+#: Audience, person → outcome, exclusion.
+Decided = dict[tuple[str, UUID], tuple[str, str | None]]
 
 
 @dataclass
@@ -300,3 +382,120 @@ def _ticks(night: Night) -> dict[UUID, set[bool]]:
             if entry["key"] == "newsletter" and (entry["value"] == "no" or (entry["value"] == "yes" and is_known)):
                 ticks[uuid_of(_identity(customer["email"], shop, customer["id"]) or "")].add(entry["value"] == "yes")
     return ticks
+
+
+def is_plausible(email: str) -> bool:
+    """Whether something could be an address, read from left to right."""
+    local, at, domain = email.partition("@")
+    odd = set(' \t\n",;<>@') & set(local + domain)
+    return bool(
+        at and not odd and 1 <= len(local) <= 64 and len(email) <= 254 and all(["." in domain, *domain.split(".")])
+    )
+
+
+def decisions(counted: Counted, late: set[tuple[Any, ...]], kept: Kept) -> Decided:
+    """What is decided of everybody who matches an audience; ``late`` entries are rule set, person, stage and day."""
+    decided: Decided = {}
+    messages = _messages(counted.night)
+    for key, person in counted.people.items():
+        names = [name for name, rule in AUDIENCES.items() if _matches(counted, late, key, rule)]
+        refusal = _refusal(counted, key)
+        contacts = _Contacts(counted.night.run_date, messages.get(person.email or "", []), _entries(kept, key))
+        for name in sorted(names, key=lambda name: -AUDIENCES[name]["priority"]):  # which keeps the order of equal ones
+            group = AUDIENCES[name].get("exclusive_group")
+            outranked = group and any(
+                AUDIENCES[other].get("exclusive_group") == group for other, at in decided if at == key
+            )
+            exclusion = refusal or ("lower priority" if outranked else None)
+            is_held_out = _lot(name, key) < AUDIENCES[name].get("holdout_share", 0)
+            if not exclusion and not _stands(kept, counted.night.run_date, name, key, is_held_out=is_held_out):
+                exclusion = contacts.hindrance(AUDIENCES[name])
+            decided[name, key] = (
+                ("excluded", exclusion) if exclusion else ("holdout" if is_held_out else "member", None)
+            )
+    return decided
+
+
+def _lot(audience: str, key: UUID) -> float:
+    return int(hashlib.sha256(f"{audience}|{key}".encode()).hexdigest()[:8], 16) / 2**32
+
+
+def _matches(counted: Counted, late: set[tuple[Any, ...]], key: UUID, rule: dict[str, Any]) -> bool:
+    person, stage = counted.people[key], counted.stage(key)
+    since = stage_since(counted, key)
+    days = rule.get("entered_within_days")
+    entered_in_time = days is None or (
+        (counted.night.run_date - since).days <= days and (person.ruleset, key, stage, since) not in late
+    )
+    return stage in rule["stages"] and entered_in_time and (person.orders > 3 or "where" not in rule)
+
+
+def stage_since(counted: Counted, key: UUID) -> date:
+    """The first day of the stage of the run date."""
+    history, day = counted.histories[counted.people[key].ruleset, key], counted.night.run_date
+    while history.get(day - timedelta(days=1)) == history[day]:
+        day -= timedelta(days=1)
+    return day
+
+
+def _refusal(counted: Counted, key: UUID) -> str | None:
+    email, (state, basis) = counted.people[key].email, consent(counted, key)
+    if not email or not is_plausible(email):
+        return "invalid address" if email else "no address"
+    if state == "refused":
+        return "withdrawn" if basis == "withdrawal" else "suppressed"
+    return None if state == "granted" else "no consent"
+
+
+def _messages(night: Night) -> dict[str, list[date]]:
+    """Address → the days of the messages that reached it."""
+    found: dict[str, list[date]] = defaultdict(list)
+    for message in night.documents["sendgrid__messages"].values():
+        if message["status"] == "delivered":
+            found[message["to_email"].strip().lower()].append(_day(message["last_event_time"], HOUSE_ZONE))
+    return found
+
+
+def _entries(kept: Kept, key: UUID) -> list[date]:
+    return [stay.entered_on for stay in kept.stays if stay.person_id == key and stay.list_name != "Groups"]
+
+
+def _stands(kept: Kept, run_date: date, audience: str, key: UUID, *, is_held_out: bool) -> bool:
+    """Whether the person was on the list before the run date, or was held out from it and still is."""
+    on_list = any(
+        (stay.person_id, stay.list_name) == (key, AUDIENCES[audience]["list"])
+        and stay.entered_on < run_date
+        and (stay.left_on is None or stay.left_on >= run_date)
+        for stay in kept.stays
+    )
+    held_out = any(
+        (decision.audience, decision.person_id, decision.outcome) == (audience, key, "holdout")
+        and decision.since_on < run_date
+        and (decision.until_on is None or decision.until_on >= run_date)
+        for decision in kept.decisions
+    )
+    return on_list or (held_out and is_held_out)
+
+
+@dataclass
+class _Contacts:
+    """A person's contacts up to the night before, and those that tonight adds, in order of importance."""
+
+    run_date: date
+    messages: list[date]
+    entries: list[date]
+    tonight: int = 0
+
+    def _within(self, days: int) -> int:
+        """How many in so many days, of which tonight is the last."""
+        window = {self.run_date - timedelta(days=number) for number in range(1, days)}
+        return max(sum(day in window for day in found) for found in (self.messages, self.entries))
+
+    def hindrance(self, rule: dict[str, Any]) -> str | None:
+        """Why the person can't come onto a list tonight; if nothing is in the way, that is one more contact."""
+        if self._within(rule.get("min_days_since_contact", 0)):
+            return "contacted recently"
+        if not rule.get("is_contact", True):
+            return None
+        self.tonight += 1
+        return "capped" if self._within(CONTACT_CAP["days"]) + self.tonight > CONTACT_CAP["contacts"] else None

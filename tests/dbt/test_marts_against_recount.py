@@ -1,9 +1,9 @@
 """The marts after five nights on top of each other, most of them incremental, against a recount of each."""
 
-import hashlib
 import random
 from collections import Counter
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -15,7 +15,23 @@ import pytest
 
 from tests.dbt.builds import Warehouse, variables
 from tests.dbt.documents import Night, changed, documents
-from tests.dbt.recount import HORIZON, RULESETS, STAGES, Counted, History, Version, consent, recount, uuid_of
+from tests.dbt.recount import (
+    AUDIENCES,
+    HORIZON,
+    RULESETS,
+    STAGES,
+    Counted,
+    Decided,
+    History,
+    Kept,
+    Version,
+    consent,
+    decisions,
+    is_plausible,
+    recount,
+    stage_since,
+    uuid_of,
+)
 
 pytestmark = pytest.mark.dbt
 
@@ -53,11 +69,12 @@ IS_NEXT = [False, True, False, False, True]
 
 @dataclass(frozen=True)
 class Built:
-    """What one night left: the recount, the corrections known by then, and every mart as rows."""
+    """What one night left: the recount, the corrections known by then, and every mart as rows; what it found kept."""
 
     counted: Counted
     corrections: dict[Correction, tuple[Any, ...]]
     marts: dict[str, list[dict[str, Any]]]
+    kept: Kept
 
     @property
     def night(self) -> Night:
@@ -74,6 +91,7 @@ def built(new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFact
     house.prepare()
     done: list[Built] = []
     versions: dict[str, list[Version]] = {}
+    kept = Kept()
     for number, (night, is_whole) in enumerate(zip(nights(), IS_WHOLE, strict=True), 1):
         house.land(night.documents, f"2018-01-0{number}T00:00:00Z")
         house.sow(night)
@@ -81,7 +99,9 @@ def built(new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFact
         counted = recount(night, versions)
         corrections = {} if is_whole else corrected(done[-1].counted, counted)
         known = {**(done[-1].corrections if done else {}), **corrections}
-        done.append(Built(counted, known, house.marts()))
+        done.append(Built(counted, known, house.marts(), deepcopy(kept)))
+        kept.deliver(night.run_date, decisions(counted, entered_late(done[-1]), done[-1].kept))
+        house.keep(kept)
     return done
 
 
@@ -248,19 +268,77 @@ def test_each_shops_customer_has_a_version_for_each_person_it_was(
         assert row["known_to"] == (following["known_from"] if is_same_customer else None)
 
 
-def test_only_contactable_persons_are_in_audiences(built: list[Built]) -> None:
+def test_consent_is_as_the_decisive_evidence_says(built: list[Built]) -> None:
     for night in built:
         expected = {key: consent(night.counted, key) for key in night.people}
         rows = night.marts["persons"]
         assert {row["person_id"]: (row["consent_state"], row["consent_basis"]) for row in rows} == expected
-        contactable = {key for key, who in night.people.items() if who.email and expected[key][0] == "granted"}
-        assert {row["person_id"] for row in night.marts["contact_fields"]} == contactable
-        overdue = {key for key in contactable if night.counted.stage(key) in {"at_risk", "lapsed"}}
-        assert {row["person_id"] for row in night.marts["audience_members"]} == overdue
+        decisive = [row for row in night.marts["consent_evidence"] if row["is_decisive"]]
+        says = {"granted": "consents", "refused": "refuses"}
+        assert sorted((row["person_id"], row["says"], row["statement"]) for row in decisive) == sorted(
+            (key, says[state], basis) for key, (state, basis) in expected.items() if basis
+        )
 
 
-def test_the_lot_of_a_held_out_person_never_changes(built: list[Built]) -> None:
+def decided(night: Built) -> Decided:
+    return decisions(night.counted, entered_late(night), night.kept)
+
+
+def test_audiences_are_decided_by_every_rule_in_order(built: list[Built]) -> None:
+    seen: Counter[tuple[str, str | None]] = Counter()
     for night in built:
-        for row in night.marts["audience_members"]:
-            lot = int(hashlib.sha256(f"overdue|{row['person_id']}".encode()).hexdigest()[:8], 16) / 2**32
-            assert row["is_holdout"] is (lot < 0.3)
+        expected = decided(night)
+        rows = night.marts["audience_decisions"]
+        assert {(row["audience"], row["person_id"]): (row["outcome"], row["exclusion"]) for row in rows} == expected
+        assert len(rows) == len(expected)
+        seen.update(expected.values())
+        members = {
+            (*place, night.people[place[1]].email, outcome == "holdout")
+            for place, (outcome, _) in expected.items()
+            if outcome != "excluded"
+        }
+        columns = ("audience", "person_id", "email", "is_holdout")
+        assert {tuple(row[c] for c in columns) for row in night.marts["audience_members"]} == members
+    exclusions = ("invalid address", "suppressed", "withdrawn", "no consent", "lower priority", "contacted recently")
+    assert seen.keys() >= {("excluded", each) for each in (*exclusions, "no address", "capped")}
+
+
+def test_who_was_delivered_the_night_before_stays(built: list[Built]) -> None:
+    """Three days later, with the cap full of the first night's entries."""
+    before, now = decided(built[0]), decided(built[1])
+    stayed = [place for place in before if before[place] == now.get(place) and before[place][0] != "excluded"]
+    assert len(stayed) > len(built[0].people) / 4
+    capped = [place for place, (_, exclusion) in now.items() if exclusion == "capped" and place not in before]
+    assert capped
+
+
+def test_contacts_carry_what_their_audiences_add(built: list[Built]) -> None:
+    for night in built:
+        added: dict[UUID, set[str]] = {}
+        for (name, key), (outcome, _) in decided(night).items():
+            if outcome == "member":
+                added.setdefault(key, set()).update(AUDIENCES[name].get("fields", []))
+        expected = {
+            key: (who.email, carried(night, key, added.get(key, set())))
+            for key, who in night.people.items()
+            if who.email and is_plausible(who.email) and consent(night.counted, key)[0] == "granted"
+        }
+        rows = night.marts["contact_fields"]
+        assert {row["person_id"]: (row["email"], row["fields"]) for row in rows} == expected
+
+
+def carried(night: Built, key: UUID, added: set[str]) -> dict[str, Any]:
+    """The fields of one contact, without what is unknown; no document names a country."""
+    person, since = night.people[key], stage_since(night.counted, key)
+    history = night.counted.histories[person.ruleset, key]
+    columns = {
+        "stage": history[since],
+        "stage_since": since.isoformat(),
+        "previous_stage": history.get(since - timedelta(days=1)),
+        "orders": person.orders,
+        "revenue": float(person.revenue),
+        "last_order_on": max(person.bought_on).isoformat() if person.days else None,
+        "purchase_days": len(person.bought_on) if "purchase_days" in added else None,
+        "first_order_on": min(person.bought_on).isoformat() if person.days and "first_order_on" in added else None,
+    }
+    return {f"lifecycle_{name}": value for name, value in columns.items() if value is not None}

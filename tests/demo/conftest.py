@@ -6,10 +6,9 @@ import pytest
 import requests
 
 from demo.esp import Esp, Pace
-from demo.serve import running
+from demo.serve import Stage, running
 from demo.shop import Shop
 from tests.demo.demo_clients import Client, order
-from tests.world import Stage
 
 
 @pytest.fixture(scope="session")

@@ -1,10 +1,55 @@
-"""What only SendGrid has: the file of refused rows, whose columns are not documented."""
+"""What only SendGrid has: rows refused by their place, fields that come late, a file without documented columns."""
 
 import pytest
 
 from demo.esp.jobs import keep_file
-from lifecycle.destinations import sendgrid
+from lifecycle.destinations import Outcome, sendgrid
+from lifecycle.errors import RetryLater, RowRejected
+from tests.destinations.providers import ADA, BEN, EVE, EVERYTHING, Provider, write
 from tests.world import World
+
+only_sendgrid = pytest.mark.parametrize("provider", ["sendgrid"], indirect=True)
+
+
+@only_sendgrid
+def test_a_day_is_sent_as_a_moment_in_utc(provider: Provider) -> None:
+    write(provider.connect(), {ADA: EVERYTHING})
+    fields = provider.server.contacts()[ADA]["custom_fields"]
+    assert fields == {**EVERYTHING, "lifecycle_since": "2017-12-30T00:00:00Z"}
+
+
+@only_sendgrid
+def test_rows_that_are_refused_at_once_are_named_by_their_place(provider: Provider) -> None:
+    destination = provider.connect()
+    with pytest.raises(RowRejected) as rejection:
+        destination.upsert([destination.encoded(email, {}) for email in (ADA, "000", BEN, "")], [])
+    assert rejection.value.reasons == {1: "email '000' is not valid", 3: "email is required"}
+    assert "000" not in str(rejection.value)
+
+
+@only_sendgrid
+def test_a_value_of_another_type_is_refused_later_with_the_reason(provider: Provider) -> None:
+    destination = provider.connect()
+    outcome = write(destination, {ADA: {"lifecycle_orders": "many"}, EVE: {"lifecycle_orders": 1}})
+    reason = f"custom field '{provider.server.fields()['lifecycle_orders']}' is not a valid Number"
+    assert outcome == Outcome("completed", [(ADA, reason)], 1)
+
+
+@only_sendgrid
+def test_a_custom_field_that_is_not_known_there_yet_is_waited_for(provider: Provider) -> None:
+    destination = provider.connect()
+    contact = destination.encoded(ADA, {"lifecycle_stage": "new"})
+    provider.server.store.run("delete from field where name = 'lifecycle_stage'")
+    with pytest.raises(RetryLater, match="not known there yet"):
+        destination.upsert([contact], [])
+
+
+@only_sendgrid
+def test_nothing_is_sent_to_take_off_who_is_not_on_the_list(provider: Provider) -> None:
+    destination = provider.connect()
+    write(destination, {ADA: {}}, "Lapsed")
+    assert destination.remove("VIP", [ADA, EVE]) is None
+    assert [method for method, _ in provider.wire.calls if method == "DELETE"] == []
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,23 @@
-select person_id, email, {{ contact_fields() }} as fields
-from {{ ref("customers") }}
-where consent_state = 'granted' and email is not null
+with
+    customers as (
+        select *
+        from {{ ref("customers") }}
+        where consent_state = 'granted' and {{ is_plausible_email("email") }}
+    ),
+
+    memberships as (
+        select
+            {% for column, audiences in columns_of_audiences().items() %}
+                max(
+                    case when audience in ({{ literals(audiences) }}) then 1 else 0 end
+                ) as carries_{{ column }},
+            {% endfor %}
+            person_id
+        from {{ ref("audience_members") }}
+        where not is_holdout
+        group by person_id
+    )
+
+select customers.person_id, customers.email, {{ contact_fields() }} as fields
+from customers
+left join memberships on memberships.person_id = customers.person_id

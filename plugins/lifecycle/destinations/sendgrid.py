@@ -1,7 +1,8 @@
 """SendGrid Marketing Campaigns, v3, through the ``sendgrid`` package.
 
-The package knows the addresses of the API; time-outs, retries and errors are ``web.py``'s. Upserts only add
-to lists and run as jobs; leaving a list needs the contact's id, which a search by address gives.
+The package knows the addresses of the API; time-outs, retries and errors are ``web.py``'s. Batches of contacts go by
+our own session, because they are encoded already and the package would do it again. Upserts only add to lists and run
+as jobs; leaving a list needs the contact's id, which a search by address gives.
 """
 
 import csv
@@ -15,14 +16,15 @@ from functools import partial
 from http.client import HTTPException
 from typing import Any
 
+import orjson
 from python_http_client.exceptions import HTTPError
 from sendgrid import SendGridAPIClient
 
-from lifecycle.destinations import Contact, Outcome
-from lifecycle.errors import AccessDenied, AnswerUnreadable, RetryLater, RowRejected, SettingsInvalid
+from lifecycle.destinations import Held, Outcome
+from lifecycle.errors import AccessDenied, AnswerUnreadable, LifecycleError, RetryLater, RowRejected, SettingsInvalid
 from lifecycle.settings import Connection, FieldType
 from lifecycle.sources import sendgrid as source
-from lifecycle.web import Session, attempt, problem
+from lifecycle.web import Refused, Session, attempt, document, problem
 
 TIMEOUT = 60.0
 BAD_REQUEST, NOT_FOUND = 400, 404
@@ -53,42 +55,31 @@ class SendGrid:
     name: str = "sendgrid"
     most_contacts: int = 30_000
     most_bytes: int = 6_000_000
+    most_removals: int = 100
+    in_flight: int = 3
+    longest_pause: float = 10.0
 
-    def contact(self, email: str, fields: Mapping[str, Any]) -> Contact:
+    def encoded(self, email: str, fields: Mapping[str, Any]) -> bytes:
         """``custom_fields`` by id, dates as moments in UTC; a field that is gone there is empty already."""
-        given = {key: value for key, value in fields.items() if value is not None or key in self.field_ids}
-        custom = {self.field_ids[key]: self._value(key, value) for key, value in given.items()}
-        return {"email": email, "custom_fields": custom}
+        custom = {}
+        for name, value in fields.items():
+            field_id = self.field_ids[name] if value is not None else self.field_ids.get(name)
+            if field_id is not None:
+                custom[field_id] = _value(field_id, value)
+        return orjson.dumps({"email": email, "custom_fields": custom})
 
-    def _value(self, name: str, value: Any) -> Any:
-        if self.field_ids[name].endswith("_D") and value is not None:
-            return f"{value}T00:00:00Z"
-        return value[:1000] if isinstance(value, str) else value
-
-    def upsert(self, contacts: Sequence[Contact], lists: Iterable[str]) -> str:
+    def upsert(self, contacts: Sequence[bytes], lists: Iterable[str]) -> str:
         """``PUT /v3/marketing/contacts``; raises ``RowRejected`` with the rows that a 400 names."""
-        body = {"list_ids": [self.list_ids[name] for name in lists], "contacts": list(contacts)}
-        return str(_part(attempt(lambda: self._put(body)), "job_id"))
-
-    def _put(self, body: Mapping[str, Any]) -> Any:
-        what = "PUT /v3/marketing/contacts"
+        list_ids = orjson.dumps([self.list_ids[name] for name in lists])
+        body = b'{"list_ids":' + list_ids + b',"contacts":[' + b",".join(contacts) + b"]}"
+        headers = {"Content-Type": "application/json"}
         try:
-            return _call_once(what, partial(self.api.marketing.contacts.put, request_body=body))
-        except _RefusedError as refusal:
-            places = [str(error.get("field") or error.get("parameter") or "") for error in refusal.errors]
-            if any("custom_fields" in place for place in places):
-                message = f"{what}: a custom field is not known there yet"
-                raise RetryLater(message) from None
-            rows = {
-                int(match.group(1)): str(error.get("message", "rejected"))
-                for place, error in zip(places, refusal.errors, strict=True)
-                if (match := ROW.search(place))
-            }
-            if any("list_ids" in place for place in places) or (refusal.status != BAD_REQUEST):
-                message = f"{what}: {refusal.status}, a list or the request itself is refused"
-                raise AnswerUnreadable(message) from None
-            message = f"{what}: 400, {len(rows)} row(s) named"
-            raise RowRejected(message, rows) from None
+            answer = self.session.put(
+                f"{self.address}/v3/marketing/contacts", data=body, headers=headers, timeout=TIMEOUT
+            )
+        except Refused as refusal:
+            raise _refused_rows(refusal) from None
+        return str(_part(document(answer), "job_id"))
 
     def remove(self, list_name: str, emails: Sequence[str]) -> str | None:
         """Resolve the ids of those on the list, and take them off it."""
@@ -131,10 +122,53 @@ class SendGrid:
         message = f"{what}: unknown status {status!r}"
         raise AnswerUnreadable(message)
 
-    def members(self, list_name: str) -> Iterator[str]:
-        """By the contact export of the list."""
-        for contact in source.export(self.session, self.address, self.list_ids[list_name]):
-            yield str(contact["email"]).lower()
+    def contacts(self, list_name: str) -> Iterator[Held]:
+        """By the contact export of the list, which has the custom fields by name."""
+        list_id = self.list_ids.get(list_name)
+        for contact in self._exported(list_id) if list_id else ():
+            given = {**contact, **(contact.get("custom_fields") or {})}
+            fields = {
+                name: _read(self.field_ids[name], value)
+                for key, value in given.items()
+                if value not in (None, "") and (name := str(key).lower()) in self.field_ids
+            }
+            yield Held(str(contact["contact_id"]), str(contact["email"]).lower(), fields)
+
+    def _exported(self, list_id: str) -> Iterator[Mapping[str, Any]]:
+        try:
+            yield from source.export(self.session, self.address, list_id)
+        except Refused as refusal:  # the list was deleted there
+            if refusal.status != NOT_FOUND:
+                raise
+
+
+def _value(field_id: str, value: Any) -> Any:
+    if isinstance(value, str):
+        return f"{value}T00:00:00Z" if field_id.endswith("_D") else value[:1000]
+    return value
+
+
+def _read(field_id: str, value: Any) -> Any:
+    """A field's value as it was given to ``encoded``."""
+    if field_id.endswith("_D"):
+        return str(value)[:10]
+    return float(value) if field_id.endswith("_N") and isinstance(value, str) else value
+
+
+def _refused_rows(refusal: Refused) -> LifecycleError:
+    """What a refused batch means: rows named by their place, a field that is still to come, or no batch at all."""
+    what, errors = "PUT /v3/marketing/contacts", _errors(refusal.body)
+    places = [str(error.get("field") or error.get("parameter") or "") for error in errors]
+    if any("custom_fields" in place for place in places):
+        return RetryLater(f"{what}: a custom field is not known there yet")
+    if any("list_ids" in place for place in places) or refusal.status != BAD_REQUEST:
+        return AnswerUnreadable(f"{what}: {refusal.status}, a list or the request itself is refused")
+    rows = {
+        int(match.group(1)): str(error.get("message", "rejected"))
+        for place, error in zip(places, errors, strict=True)
+        if (match := ROW.search(place))
+    }
+    return RowRejected(f"{what}: {refusal.status}, {len(rows)} row(s) named", rows)
 
 
 def connect(connection: Connection, lists: Iterable[str], fields: Mapping[str, FieldType]) -> SendGrid:

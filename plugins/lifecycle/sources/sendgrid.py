@@ -23,6 +23,8 @@ from lifecycle.web import Session, document, parsed
 
 ADDRESS = "https://api.sendgrid.com"
 SUPPRESSIONS = ("bounces", "blocks", "spam_reports", "unsubscribes", "invalid_emails")
+#: The streams without which nobody knows whom not to contact.
+SUPPRESSION_STREAMS = (*SUPPRESSIONS, "group_suppressions")
 PAGE_SIZE = 500
 MOST_READINGS = 10
 MOST_MESSAGES = 1000

@@ -1,0 +1,123 @@
+{%- set cap = var("lifecycle").get("contact_cap") -%}
+
+with
+    audiences as (select * from {{ ref("stg_settings__audiences") }}),
+
+    candidates as (select * from {{ ref("int_audience_candidates") }}),
+
+    -- of the audiences of one group, each but the most important one
+    ranked_in_group as (
+        select
+            candidates.audience,
+            candidates.person_id,
+            row_number() over (
+                partition by candidates.person_id, audiences.exclusive_group
+                order by audiences.priority desc, audiences.position
+            ) as place
+        from candidates
+        inner join audiences on audiences.audience = candidates.audience
+        where audiences.exclusive_group is not null and candidates.exclusion is null
+    ),
+
+    outranked as (
+        select audience, person_id, 'lower priority' as exclusion from ranked_in_group where place > 1
+    ),
+
+    drawn as (
+        select
+            candidates.audience,
+            candidates.person_id,
+            candidates.reason,
+            coalesce(candidates.exclusion, outranked.exclusion) as exclusion,
+            case
+                when
+                    audiences.holdout_share = 0
+                    or coalesce(candidates.exclusion, outranked.exclusion) is not null
+                then false
+                else
+                    {{
+                        hash_fraction(
+                            "candidates.audience || '|' || cast(candidates.person_id as "
+                            ~ dbt.type_string()
+                            ~ ")"
+                        )
+                    }} < audiences.holdout_share
+            end as is_held_out
+        from candidates
+        inner join audiences on audiences.audience = candidates.audience
+        left join
+            outranked
+            on outranked.audience = candidates.audience
+            and outranked.person_id = candidates.person_id
+    ),
+
+    -- who is on the list or was held out from it stays so, however often they were contacted
+    newcomers as (
+        select
+            drawn.audience,
+            drawn.person_id,
+            audiences.priority,
+            audiences.position,
+            audiences.is_contact,
+            coalesce(contacts.contacts_in_window, 0) as contacts_in_window,
+            coalesce(
+                contacts.last_contact_on > {{ add_days(run_date(), "-audiences.min_days_since_contact") }},
+                false
+            ) as is_recent
+        from drawn
+        inner join audiences on audiences.audience = drawn.audience
+        left join {{ ref("int_contacts_made") }} as contacts on contacts.person_id = drawn.person_id
+        where
+            drawn.exclusion is null
+            and (audiences.is_contact or audiences.min_days_since_contact is not null)
+            and not exists (
+                select 1
+                from {{ ref("int_audience_stays") }} as stays
+                where
+                    stays.audience = drawn.audience
+                    and stays.person_id = drawn.person_id
+                    and (stays.outcome = 'member' or drawn.is_held_out)
+            )
+    ),
+
+    {% if cap %}
+        ranked_contacts as (
+            select
+                audience,
+                person_id,
+                contacts_in_window,
+                row_number() over (partition by person_id order by priority desc, position) as place
+            from newcomers
+            where is_contact and not is_recent
+        ),
+    {% endif %}
+
+    spared as (
+        select audience, person_id, 'contacted recently' as exclusion
+        from newcomers
+        where is_recent
+        {% if cap %}
+            union all
+            select audience, person_id, 'capped' as exclusion
+            from ranked_contacts
+            where contacts_in_window + place > {{ cap["contacts"] }}
+        {% endif %}
+    )
+
+select
+    drawn.audience,
+    drawn.person_id,
+    audiences.list_name,
+    audiences.priority,
+    case
+        when drawn.exclusion is not null or spared.exclusion is not null
+        then 'excluded'
+        when drawn.is_held_out
+        then 'holdout'
+        else 'member'
+    end as outcome,
+    coalesce(drawn.exclusion, spared.exclusion) as exclusion,
+    drawn.reason
+from drawn
+inner join audiences on audiences.audience = drawn.audience
+left join spared on spared.audience = drawn.audience and spared.person_id = drawn.person_id

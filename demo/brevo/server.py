@@ -1,0 +1,120 @@
+"""The Brevo account as one object: its server, and Python access to what it holds."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+import orjson
+from starlette.applications import Starlette
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from demo.brevo.account import Account
+from demo.brevo.answers import Refusal, refusal_body, routes
+from demo.clock import Clock
+from demo.esp import Pace
+from demo.faults import Faults, controlled
+
+KINDS = {"Text": "text", "Number": "float", "Date": "date"}
+
+
+class Brevo:
+    """One account: `brevo.app` is the server; state, clock and faults can be changed while it runs."""
+
+    def __init__(
+        self,
+        *,
+        key: str = "xkeysib-demo",
+        read_only_key: str = "xkeysib-demo-read-only",
+        now: datetime | None = None,
+        pace: Pace | None = None,
+    ) -> None:
+        self.clock = Clock(now)
+        self.faults = Faults()
+        self.account = Account(self.clock, pace or Pace())
+        server = Starlette(routes=routes(self.account), exception_handlers={Refusal: _refuse})
+        gated = _gated(server, {key: True, read_only_key: False})
+        self.app = _named_as_brevo_does(controlled(gated, self.faults, self.clock, refusal_body))
+
+    def add_list(self, name: str) -> int:
+        """Create a list and return its id; one that exists keeps its id."""
+        return self.lists().get(name) or self.account.add_list(name)
+
+    def add_field(self, name: str, field_type: str) -> str:
+        """Create an attribute (`Text`, `Number` or `Date`) and return its name."""
+        self.account.attributes[name] = KINDS[field_type]
+        return name
+
+    def add_contact(self, email: str, *, lists: Iterable[str] = (), **attributes: Any) -> None:
+        """Put in a contact, on the named lists."""
+        contact = self.account.contact(email)
+        contact.list_ids |= {self.add_list(name) for name in lists}
+        contact.attributes |= attributes
+
+    def block(self, email: str) -> None:
+        """Block a contact for e-mail, as when it unsubscribes."""
+        self.account.contact(email).is_blocked = True
+
+    def settle(self) -> None:
+        """Carry out every waiting import now; stuck ones stay."""
+        self.account.settle(at_once=True)
+
+    def contacts(self) -> dict[str, dict[str, Any]]:
+        """Return all contacts by address, as the API shows them."""
+        return {email: contact.shown() for email, contact in self.account.contacts.items()}
+
+    def lists(self) -> dict[str, int]:
+        """Return the ids of all lists by name; of one name, the oldest."""
+        return {name: number for number, (name, _) in reversed(self.account.lists.items())}
+
+    def members(self, list_name: str) -> set[str]:
+        """Return the addresses on a list; an unknown list has none."""
+        number = self.lists().get(list_name)
+        return {contact.email for contact in self.account.members(number)} if number else set()
+
+    def fields(self) -> dict[str, str]:
+        """Return the types of all attributes by name."""
+        return dict(self.account.attributes)
+
+    def jobs(self) -> list[dict[str, Any]]:
+        """Return all imports in the order of their acceptance."""
+        return [each.shown("") | {"count": each.count} for each in self.account.processes.values()]
+
+
+def _gated(app: ASGIApp, keys: dict[str, bool]) -> ASGIApp:
+    """Wrap the server; `keys` are the valid keys, true for those that may write. Downloads need none."""
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        may_write = keys.get(Headers(scope=scope).get("api-key", ""))
+        status = 401 if may_write is None else 403 if not may_write and scope["method"] != "GET" else None
+        if status is None or scope["path"].startswith("/_files/"):
+            await app(scope, receive, send)
+        else:
+            await Response(orjson.dumps(refusal_body(status)), status, None, "application/json")(scope, receive, send)
+
+    return answer
+
+
+def _named_as_brevo_does(app: ASGIApp) -> ASGIApp:
+    """Wrap the server so that the limits' headers carry Brevo's names."""
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        async def renamed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name in [name for name in headers if name.startswith("x-ratelimit-")]:
+                    headers[name.replace("x-ratelimit-", "x-sib-ratelimit-")] = headers[name]
+                    del headers[name]
+            await send(message)
+
+        await app(scope, receive, renamed)
+
+    return answer
+
+
+async def _refuse(_request: Request, error: Exception) -> Response:
+    if not isinstance(error, Refusal):
+        raise error
+    return JSONResponse(error.body, error.status)

@@ -1,0 +1,348 @@
+"""Brevo, API v3, through the ``brevo-python`` package, for contacts and lists.
+
+The package makes the small calls, without its retries, and its errors become ours. Two calls go to its address through
+``web.Session`` instead: an import, whose contacts are bytes already, and the pages of a list, which the package would
+turn into objects. No call tells who is blocked or not, so none can lift a suppression.
+
+An import needs a list. One that joins none goes to ``UNLISTED``, which is emptied at every sign-in.
+"""
+
+import csv
+import io
+import logging
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import httpx
+import orjson
+from brevo import Brevo as Client
+from brevo.core.api_error import ApiError
+from brevo.core.parse_error import ParsingError
+
+from lifecycle.destinations import Held, Outcome
+from lifecycle.errors import AccessDenied, AnswerUnreadable, LifecycleError, RetryLater, RowRejected, SettingsInvalid
+from lifecycle.settings import FIELD_PREFIX, Connection, FieldType
+from lifecycle.web import Refused, Session, attempt, document, problem
+
+ADDRESS = "https://api.brevo.com"
+TIMEOUT = 60.0
+FOLDER, UNLISTED = "Lifecycle", "Lifecycle: fields only"
+TYPES: dict[FieldType, str] = {"Text": "text", "Number": "float", "Date": "date"}
+STATUSES: dict[str, Any] = {
+    **dict.fromkeys(("queued", "in_process", "processing"), "pending"),
+    **dict.fromkeys(("failed", "cancelled"), "failed"),
+    "completed": "completed",
+}
+LIST_PAGE, CONTACT_PAGE = 50, 500
+MOST_TEXT = 1000
+ABOUT_ROWS = re.compile(r"e-?mail|size|larger|10 ?MB", re.IGNORECASE)
+BAD_REQUEST, NOT_FOUND, TOO_LARGE = 400, 404, 413
+IMPORT = {"updateExistingContacts": True, "emptyContactsAttributes": True, "disableNotification": True}
+IMPORTING = "POST /v3/contacts/import"
+REMOVING = "POST /v3/contacts/lists/{id}/contacts/remove"
+
+# At INFO it logs every address in full, which can hold a contact's.
+logging.getLogger("httpx").setLevel(logging.WARNING)
+
+
+@dataclass(frozen=True, slots=True)
+class Brevo:
+    """A Brevo account with the lists and attributes that we need; ``attributes`` is our name → name and type there."""
+
+    api: Any = field(repr=False)
+    processes: Any = field(repr=False)
+    session: Session = field(repr=False)
+    address: str
+    list_ids: Mapping[str, int]
+    attributes: Mapping[str, tuple[str, str]]
+    name: str = "brevo"
+    most_contacts: int = 50_000
+    most_bytes: int = 8_000_000
+    most_removals: int = 150
+    in_flight: int = 2
+    longest_pause: float = 60.0
+
+    def encoded(self, email: str, fields: Mapping[str, Any]) -> bytes:
+        """``attributes`` by their names there, emptied by an empty text; one that is gone there is empty already."""
+        given: dict[str, Any] = {}
+        for name, value in fields.items():
+            if value is not None:
+                given[self.attributes[name][0]] = value[:MOST_TEXT] if isinstance(value, str) else value
+            elif name in self.attributes:
+                given[self.attributes[name][0]] = ""
+        return orjson.dumps({"email": email, "attributes": given})
+
+    def upsert(self, contacts: Sequence[bytes], lists: Iterable[str]) -> str:
+        """``POST /v3/contacts/import``; raises ``RowRejected``, which names no row, if the contacts are refused."""
+        list_ids = [self.list_ids[name] for name in lists] or [self.list_ids[UNLISTED]]
+        head = orjson.dumps({**IMPORT, "listIds": list_ids, "jsonBody": []})[:-2]
+        body = b"".join((head, b",".join(contacts), b"]}"))
+        headers = {"Content-Type": "application/json"}
+        try:
+            answer = document(self.session.post(f"{self.address}/contacts/import", data=body, headers=headers))
+        except Refused as refusal:
+            raise _refused_rows(refusal, len(contacts)) from None
+        return str(_part(answer, "processId", int))
+
+    def outcome(self, job: str) -> Outcome:
+        """``GET /v3/processes/{id}``, with the addresses that its file names as invalid."""
+        what = "GET /v3/processes/{id}"
+        answer = _found(lambda: _call(what, partial(self.processes.get_process, int(job))))
+        if answer is None:
+            return Outcome("unknown")
+        status = _part(answer, "status", str)
+        if status not in STATUSES:
+            message = f"{what}: unknown status"
+            raise AnswerUnreadable(message)
+        invalid = str(((answer.get("info") or {}).get("import") or {}).get("invalid_emails") or 0)
+        if invalid.isdigit():  # in some versions of the contract a number, in others a link
+            return Outcome(STATUSES[status], (), int(invalid))
+        rejected = _rejected_rows(invalid)
+        return Outcome(STATUSES[status], rejected, max(len(rejected), 1))
+
+    def remove(self, list_name: str, emails: Sequence[str]) -> None:
+        """``POST /v3/contacts/lists/{id}/contacts/remove``, done at once; refused if none of them is on the list."""
+        list_id = self.list_ids.get(list_name)
+        if list_id is None or not emails:
+            return
+        request = partial(self.api.remove_contact_from_list, list_id, request={"emails": list(emails)})
+        try:
+            answer = _found(lambda: _call(REMOVING, request))
+        except Refused as refusal:
+            if refusal.status != BAD_REQUEST or self.members_among(list_name, emails):
+                raise
+        else:
+            if answer is not None:
+                _part(answer, "contacts")
+
+    def members_among(self, list_name: str, emails: Sequence[str]) -> set[str]:
+        """By the list's pages or contact by contact, whichever takes fewer requests."""
+        list_id, wanted = self.list_ids.get(list_name), {email.strip().lower() for email in emails}
+        if list_id is None or not wanted:
+            return set()
+        _, count = self._page(list_id, 0, 1)
+        if count > CONTACT_PAGE * len(wanted):
+            return {email for email in wanted if list_id in self._lists_of(email)}
+        return wanted & {held.email for held in self.contacts(list_name)} if count else set()
+
+    def _lists_of(self, email: str) -> Sequence[int]:
+        find = partial(self.api.get_contact_info, email, identifier_type="email_id")
+        contact = _found(lambda: _call("GET /v3/contacts/{identifier}", find))
+        found: list[int] = [] if contact is None else _part(contact, "listIds", list)
+        return found
+
+    def contacts(self, list_name: str) -> Iterator[Held]:
+        """``GET /v3/contacts/lists/{id}/contacts``, page by page, also while people leave the list."""
+        list_id, offset, before = self.list_ids.get(list_name), 0, 0
+        seen: set[int] = set()
+        while list_id is not None:
+            page, count = self._page(list_id, offset, CONTACT_PAGE)
+            gone, before = max(before - count, 0), count
+            if gone and offset:  # who comes after them has moved up, past what was asked for
+                offset = max(offset - gone, 0)
+                continue
+            for contact in page:
+                number = _part(contact, "id", int)
+                if number not in seen and contact.get("email"):
+                    yield self._held(number, contact)
+                seen.add(number)
+            offset += len(page)
+            if offset >= count:
+                return
+            if not page:
+                message = "GET /v3/contacts/lists/{id}/contacts: a page before the last is empty"
+                raise AnswerUnreadable(message)
+
+    def _page(self, list_id: int, offset: int, limit: int) -> tuple[list[dict[str, Any]], int]:
+        """Some contacts of a list, the oldest first, and how many it has; none if it was deleted there."""
+        url = f"{self.address}/contacts/lists/{list_id}/contacts"
+        where: dict[str, int | str] = {"limit": limit, "offset": offset, "sort": "asc"}
+        answer = _found(lambda: document(self.session.get(url, params=where)))
+        return ([], 0) if answer is None else (_part(answer, "contacts", list), _part(answer, "count", int))
+
+    def _held(self, number: int, contact: Mapping[str, Any]) -> Held:
+        given = _part(contact, "attributes", dict)
+        fields = {
+            name: _read(given[there], kind)
+            for name, (there, kind) in self.attributes.items()
+            if given.get(there) not in (None, "")
+        }
+        return Held(str(number), str(contact["email"]).strip().lower(), fields)
+
+
+def _read(value: Any, kind: str) -> Any:
+    """An attribute's value as it was given to ``encoded``."""
+    if kind == "date":
+        return str(value)[:10]
+    return float(value) if kind == "float" and isinstance(value, str) else value
+
+
+def _refused_rows(refusal: Refused, count: int) -> LifecycleError:
+    """What a refused import means: its rows or its size, of which no row is named, or the request itself."""
+    try:
+        why = str(orjson.loads(refusal.body)["message"])
+    except (ValueError, TypeError, KeyError):
+        why = ""
+    if refusal.status not in {BAD_REQUEST, TOO_LARGE} or not ABOUT_ROWS.search(why):
+        return AnswerUnreadable(f"{IMPORTING}: {refusal.status}, a list or the request itself is refused")
+    return RowRejected(f"{IMPORTING}: {refusal.status}, {count} row(s) refused", {0: why} if count == 1 else {})
+
+
+def connect(connection: Connection, lists: Iterable[str], fields: Mapping[str, FieldType]) -> Brevo:
+    """Sign in, and make the folder, the lists and the attributes that are not there yet.
+
+    Raises ``SettingsInvalid`` if an attribute of that name has another type there.
+    """
+    address, key = f"{connection.base_url(ADDRESS)}/v3", connection.password
+    session = Session()
+    session.headers["api-key"] = key
+    session.max_redirects = 0  # the key would go along
+    client = Client(
+        base_url=address,
+        api_key=key,
+        timeout=TIMEOUT,
+        max_retries=0,
+        follow_redirects=False,
+        client_id=None,
+        client_secret=None,
+    )
+    api = client.contacts.with_raw_response
+    list_ids = _list_ids(api, lists)
+    attributes = _attributes(api, fields)
+    return Brevo(api, client.process.with_raw_response, session, address, list_ids, attributes)
+
+
+def _list_ids(api: Any, names: Iterable[str]) -> dict[str, int]:
+    """Name → id of every list; missing ones are made in our folder, and who is on ``UNLISTED`` leaves it.
+
+    Nothing is written if no list is asked for.
+    """
+    names = [*names]
+    folders = partial(_known, "GET /v3/contacts/folders", api.get_folders, "folders")
+    make_folder = partial(api.create_folder, name=FOLDER)
+    folder = folders().get(FOLDER) or {}
+    if names and not folder:
+        folder = _made("POST /v3/contacts/folders", make_folder, folders, FOLDER)
+    lists = partial(_known, "GET /v3/contacts/lists", api.get_lists, "lists", folder.get("id"))
+    known = lists()
+    if names and known.get(UNLISTED, {}).get("uniqueSubscribers"):
+        with suppress(Refused):  # the figure is late: nobody is on it any more
+            _call(REMOVING, partial(api.remove_contact_from_list, known[UNLISTED]["id"], request={"all": True}))
+    for name in (*names, UNLISTED) if names else ():
+        if name not in known:
+            make_list = partial(api.create_list, name=name, folder_id=folder["id"])
+            known[name] = _made("POST /v3/contacts/lists", make_list, lists, name)
+    return {name: item["id"] for name, item in known.items()}
+
+
+def _known(what: str, request: Callable[..., Any], part: str, folder: int | None = None) -> dict[str, dict[str, Any]]:
+    """Name → item of all pages; of one name the item in our folder, else the oldest."""
+    found: list[dict[str, Any]] = []
+    while True:
+        answer = _call(what, partial(request, limit=LIST_PAGE, offset=len(found), sort="asc"))
+        count = _part(answer, "count", int)
+        page = _part(answer, part, list) if count > len(found) else []
+        found += [{"name": _part(item, "name", str), "id": _part(item, "id", int), **item} for item in page]
+        if len(found) >= count:
+            # the last of one name wins
+            found.sort(key=lambda item: (item.get("folderId") == folder, -item["id"]))
+            return {item["name"]: item for item in found}
+        if not page:
+            message = f"{what}: a page before the last is empty"
+            raise AnswerUnreadable(message)
+
+
+def _made(
+    what: str, make: Callable[[], Any], known: Callable[[], Mapping[str, dict[str, Any]]], name: str
+) -> dict[str, Any]:
+    """Make an item and return it with its id; where the answer is lost, look for it before it is made again."""
+
+    def make_or_find() -> dict[str, Any]:
+        try:
+            return {"id": _part(_call_once(what, make), "id", int)}
+        except (RetryLater, AnswerUnreadable):
+            if (found := known().get(name)) is None:
+                raise
+            return found
+
+    return attempt(make_or_find)
+
+
+def _attributes(api: Any, fields: Mapping[str, FieldType]) -> dict[str, tuple[str, str]]:
+    """Our name → name and type there, also of fields that are no longer pushed; missing ones are made."""
+    known = _known_attributes(api)
+    for name, kind in fields.items():
+        if name not in known:
+            make = partial(api.create_attribute, "normal", name.upper(), type=TYPES[kind])
+            with suppress(AnswerUnreadable):  # a try whose answer was lost has made it
+                _call("POST /v3/contacts/attributes/{category}/{name}", make)
+            known = _known_attributes(api)
+        there, type_there = known.get(name, (name.upper(), "not there"))
+        if type_there != TYPES[kind]:
+            message = f"attribute {there} is {type_there} at Brevo, not {TYPES[kind]}; rename it there"
+            raise SettingsInvalid(message)
+    return {name: item for name, item in known.items() if name in fields or name.startswith(FIELD_PREFIX)}
+
+
+def _known_attributes(api: Any) -> dict[str, tuple[str, str]]:
+    known = {}
+    for item in _part(_call("GET /v3/contacts/attributes", api.get_attributes), "attributes", list):
+        name, category = _part(item, "name", str), _part(item, "category", str)
+        known[name.lower()] = (name, str(item.get("type")) if category == "normal" else category)
+    return known
+
+
+def _call(what: str, request: Callable[[], Any]) -> Any:
+    """One call of the package under the retry policy; its JSON. Raises ``Refused`` for a 4xx that may be an answer."""
+    return attempt(lambda: _call_once(what, request))
+
+
+def _found(call: Callable[[], Any]) -> Any:
+    """What a call gives, or ``None`` for a 404."""
+    try:
+        return call()
+    except Refused as refusal:
+        if refusal.status == NOT_FOUND:
+            return None
+        raise
+
+
+def _call_once(what: str, request: Callable[[], Any]) -> Any:
+    try:
+        return orjson.loads(request().response.content or b"null")
+    except ApiError as error:
+        status, headers = error.status_code or 0, error.headers or {}
+        if status // 100 != 2:  # noqa: PLR2004
+            raise problem(what, status, headers) or Refused(what, status, orjson.dumps(error.body)) from None
+    except httpx.HTTPError as error:
+        message = f"{what}: no whole answer ({type(error).__name__})"
+        raise RetryLater(message) from None
+    except (ValueError, TypeError, ParsingError):
+        pass
+    message = f"{what}: the answer is no JSON that its contract knows"
+    raise AnswerUnreadable(message)
+
+
+def _part(answer: Any, name: str, kind: type = object) -> Any:
+    part = answer.get(name) if isinstance(answer, dict) else None
+    if part is None or not isinstance(part, kind):
+        message = f"Brevo's answer has no {name!r}"
+        raise AnswerUnreadable(message)
+    return part
+
+
+def _rejected_rows(url: str) -> list[tuple[str, str]]:
+    """The addresses in the file of an import's invalid ones, whose form Brevo doesn't document; none if it is gone."""
+    try:
+        text = Session().get(url).content.decode("utf-8-sig", errors="replace")
+    except (AccessDenied, AnswerUnreadable):
+        return []
+    rows = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=";" if ";" in text else ",") if row]
+    titles = [title.strip().lower() for title in rows[0]] if rows else []
+    place = next((n for n, title in enumerate(titles) if "mail" in title and "@" not in title), None)
+    addresses = [row[place or 0].strip().lower() for row in rows[place is not None :] if len(row) > (place or 0)]
+    return [(address, "the address is invalid") for address in addresses]

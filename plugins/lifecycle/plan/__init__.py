@@ -1,0 +1,195 @@
+"""What the provider should hold, minus what it has confirmed: the change set of a night, and its guards.
+
+One row per person with a change: the fields to write, the lists to join and to leave. Beside it stands what was
+decided about everybody whom an audience's rule matches, and why. Memberships and contacts that we did not make are
+never touched. Nothing is sent here.
+"""
+
+import logging
+from datetime import date
+from importlib import import_module
+
+from psycopg.types.json import Jsonb
+
+from lifecycle import warehouse
+from lifecycle.plan import guards
+from lifecycle.settings import Settings
+
+CHANGED_DECISIONS = """
+create temporary table changed_decision on commit drop as
+select audience, person_id, decided.outcome, decided.exclusion, decided.reason, known.outcome is not null as is_known
+from marts.audience_decisions as decided
+full join (select * from delivery.decision where until_run is null) as known using (audience, person_id)
+where (decided.outcome, decided.exclusion) is distinct from (known.outcome, known.exclusion)
+"""
+
+CLOSE_DECISIONS = """
+update delivery.decision set until_on = %(run_date)s, until_run = %(run_id)s
+from changed_decision as changed
+where until_run is null and decision.audience = changed.audience and decision.person_id = changed.person_id
+    and changed.is_known
+"""
+
+OPEN_DECISIONS = """
+insert into delivery.decision (audience, person_id, outcome, exclusion, reason, since_on, since_run)
+select audience, person_id, outcome, exclusion, reason, %(run_date)s, %(run_id)s
+from changed_decision
+where outcome is not null
+"""
+
+CHANGES = """
+insert into delivery.plan (run_id, person_id, email, change, payload, desired, add_lists, remove_lists)
+with memberships as (
+    select person_id, array_agg(list_name order by list_name) as lists
+    from marts.audience_members
+    where not is_holdout
+    group by person_id
+),
+confirmed as (
+    select *, case when is_certain then lists else '{}' end as certain_lists
+    from delivery.ledger
+    where destination = %(destination)s
+),
+wanted as (
+    select contacts.person_id, contacts.email, coalesce(memberships.lists, '{}') as lists, contacts.fields
+    from marts.contact_fields as contacts
+    left join memberships using (person_id)
+    -- another address is another contact there: before it comes, the former one leaves
+    where not exists (
+        select from confirmed
+        where confirmed.person_id = contacts.person_id and confirmed.email <> contacts.email
+            and confirmed.lists <> '{}'
+    )
+),
+compared as (
+    select
+        person_id,
+        email,
+        wanted.fields is not null as may_be_contacted,
+        confirmed.fields is not null as is_known,
+        coalesce(wanted.fields, confirmed.fields) as desired,
+        coalesce(confirmed.fields, '{}') as held,
+        array(select unnest(wanted.lists) except select unnest(confirmed.certain_lists) order by 1) as add_lists,
+        array(select unnest(confirmed.lists) except select unnest(wanted.lists) order by 1) as remove_lists
+    from wanted
+    full join confirmed using (person_id, email)
+    where wanted.lists is distinct from confirmed.lists or wanted.fields is distinct from confirmed.fields
+),
+changes as (
+    select *,
+        case when desired <> held or not is_known
+            -- what the provider still holds and the person no longer has is emptied by name
+            then desired || coalesce(
+                (select jsonb_object_agg(key, null::text)
+                from jsonb_object_keys(held) as key where not desired ? key), '{}')
+            else '{}'
+        end as payload
+    from compared
+)
+select %(run_id)s, person_id, email,
+    case
+        when remove_lists = '{}' and exists (
+            select from delivery.reject
+            where reject.destination = %(destination)s and reject.person_id = changes.person_id
+                and (reject.email, reject.payload, reject.add_lists)
+                    = (changes.email, changes.payload, changes.add_lists)
+        ) then 'refused'
+        when not may_be_contacted then 'leave'
+        when is_known then 'update'
+        else 'create'
+    end,
+    payload, desired, add_lists, remove_lists
+from changes
+where (is_known or add_lists <> '{}')
+    and (payload <> '{}' or add_lists <> '{}' or remove_lists <> '{}')
+"""
+
+AUDIENCES = """
+insert into delivery.audience
+    (run_id, audience, list_name, members, held_out, excluded, created, added, removed, unchanged)
+with decided as (
+    select audience, outcome, exclusion, count(*) as persons
+    from marts.audience_decisions group by audience, outcome, exclusion
+),
+figures as (
+    select configured.audience, configured.list_name,
+        coalesce(sum(persons) filter (where outcome = 'member'), 0) as members,
+        coalesce(sum(persons) filter (where outcome = 'holdout'), 0) as held_out,
+        coalesce(jsonb_object_agg(exclusion, persons) filter (where exclusion is not null), '{}') as excluded
+    from jsonb_each_text(%(audiences)s) as configured (audience, list_name)
+    left join decided on decided.audience = configured.audience
+    group by configured.audience, configured.list_name
+),
+joining as (
+    select list_name, count(*) as persons, count(*) filter (where change = 'create') as created,
+        count(*) filter (where change <> 'refused') as added
+    from delivery.plan cross join unnest(add_lists) as list_name where run_id = %(run_id)s group by list_name
+),
+leaving as (
+    select list_name, count(*) as persons
+    from delivery.plan cross join unnest(remove_lists) as list_name where run_id = %(run_id)s group by list_name
+)
+select %(run_id)s, audience, list_name, members, held_out, excluded, coalesce(created, 0), coalesce(added, 0),
+    coalesce(leaving.persons, 0), members - coalesce(joining.persons, 0)
+from figures left join joining using (list_name) left join leaving using (list_name)
+"""
+
+log = logging.getLogger(__name__)
+
+
+def run(url: str, run_date: date, settings: Settings, *, is_dry_run: bool = False) -> int:
+    """Write the plan for one night and return its ``run_id``; the guards that it trips stand in ``stopped_by``."""
+    destination = settings.push_to().kind
+    with warehouse.connect(url) as connection:
+        row = connection.execute(
+            "insert into delivery.run (run_date, destination, is_dry_run) values (%s, %s, %s) returning run_id",
+            [run_date, destination, is_dry_run],
+        ).fetchone()
+        run_id = int(row[0]) if row else 0
+        lists = {name: audience.list for name, audience in settings.audiences.items()}
+        values = {"run_id": run_id, "run_date": run_date, "destination": destination, "audiences": Jsonb(lists)}
+        for statement in (CHANGED_DECISIONS, CLOSE_DECISIONS, OPEN_DECISIONS):
+            connection.execute(statement, values)
+        changes = connection.execute(CHANGES, values).rowcount
+        connection.execute(AUDIENCES, values)
+        suppressions = import_module(f"lifecycle.sources.{settings.esp.kind}").SUPPRESSION_STREAMS
+        trips = guards.trips(connection, settings, values, suppressions)
+        connection.execute(
+            "update delivery.run set stopped_by = %s where run_id = %s", ["; ".join(trips) or None, run_id]
+        )
+    log.info("run %d: %d changes planned for %s", run_id, changes, run_date)
+    return run_id
+
+
+def stopped_by(url: str, run_id: int) -> str | None:
+    """The guards that a plan trips, in words."""
+    with warehouse.connect(url) as connection:
+        row = connection.execute("select stopped_by from delivery.run where run_id = %s", [run_id]).fetchone()
+        return row[0] if row else None
+
+
+def question(url: str, run_id: int) -> str:
+    """A plan in figures, as Markdown, for whom has to approve it."""
+    with warehouse.connect(url) as connection:
+        rows = connection.execute(
+            "select audience, members, added, removed, created, unchanged, held_out,"
+            " (select coalesce(sum(persons::bigint), 0) from jsonb_each_text(excluded) as each (reason, persons))"
+            " from delivery.audience where run_id = %s order by audience",
+            [run_id],
+        ).fetchall()
+    titles = ("audience", "members", "join", "leave", "new contacts", "unchanged", "held out", "excluded")
+    lines = [titles, ("---",) * len(titles), *rows]
+    table = "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
+    limits = "\n".join(f"- {limit}" for limit in (stopped_by(url, run_id) or "").split("; ") if limit)
+    return f"Run {run_id}\n\n{limits}\n\n{table}"
+
+
+def answer(url: str, run_id: int, *, by: str | None, is_approved: bool) -> None:
+    """Record who approved or rejected a plan, and when; nobody: there was no answer in time."""
+    said = "approved" if is_approved and by else "rejected" if by else "unanswered"
+    with warehouse.connect(url) as connection:
+        connection.execute(
+            "update delivery.run set answer = %s, answered_by = %s, answered_at = now() where run_id = %s",
+            [said, by, run_id],
+        )
+    log.info("run %d: %s", run_id, said)

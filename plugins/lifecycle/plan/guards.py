@@ -1,0 +1,146 @@
+"""The limits that stop a plan before the first call, each told with the figure that exceeds it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from psycopg import sql
+from psycopg.rows import class_row
+
+from lifecycle import warehouse
+from lifecycle.settings import ESP, AudienceLimits, Limits, Settings
+
+LISTS = """
+with held as (
+    select list_name, count(*) as persons
+    from delivery.ledger cross join unnest(lists) as list_name
+    where destination = %(destination)s group by list_name
+),
+joining as (
+    select list_name, count(*) as persons, count(*) filter (where change = 'create') as created
+    from delivery.plan cross join unnest(add_lists) as list_name
+    where run_id = %(run_id)s and change <> 'refused' group by list_name
+),
+leaving as (
+    select list_name, count(*) as persons
+    from delivery.plan cross join unnest(remove_lists) as list_name
+    where run_id = %(run_id)s group by list_name
+)
+select list_name, coalesce(held.persons, 0) as held, coalesce(created, 0) as created,
+    coalesce(joining.persons, 0) as added, coalesce(leaving.persons, 0) as removed
+from held full join joining using (list_name) full join leaving using (list_name)
+order by list_name
+"""
+
+ALL_LISTS = """
+select null as list_name,
+    (select count(*) from delivery.ledger where destination = %(destination)s) as held,
+    count(*) filter (where change = 'create') as created,
+    count(*) filter (where add_lists <> '{}') as added,
+    count(*) filter (where remove_lists <> '{}') as removed
+from delivery.plan
+where run_id = %(run_id)s and change <> 'refused'
+"""
+
+PULLS = """
+select stream, max(run_date) from raw.pull where source = %(source)s and stream = any(%(streams)s) group by stream
+"""
+
+FAILED_CHECKS = """
+select gate, suite || '.' || expectation
+from quality.result where run_date = %(run_date)s and severity = 'critical' and not success
+order by 1, 2
+"""
+
+NEWER_NIGHT = """
+select max(run_date) from delivery.run
+where destination = %(destination)s and delivered_at is not null and run_date > %(run_date)s
+"""
+
+WORDS = {"created": "would be new contacts", "added": "would join", "removed": "would leave"}
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """How many a list holds of ours, and how many would be new contacts, join and leave; no name: all lists."""
+
+    list_name: str | None
+    held: int
+    created: int
+    added: int
+    removed: int
+
+
+def trips(
+    connection: warehouse.Connection, settings: Settings, run: Mapping[str, Any], suppressions: Sequence[str]
+) -> list[str]:
+    """Every limit that a plan exceeds, in words; ``run`` holds its run_id, run_date and destination."""
+    own = {audience.list: settings.guards.of(audience) for audience in settings.audiences.values()}
+    with connection.cursor(row_factory=class_row(Change)) as cursor:
+        changes = cursor.execute(LISTS.encode(), run).fetchall() + cursor.execute(ALL_LISTS.encode(), run).fetchall()
+    told: list[str] = []
+    for change in changes:
+        limits = own.get(change.list_name, settings.guards.audience) if change.list_name else settings.guards.overall
+        told += exceeded(limits, change, settings.guards.from_members)
+    return [
+        *told,
+        *_stale_suppressions(connection, settings, run["run_date"], suppressions),
+        *_failed_checks(connection, run),
+        *_newer_night(connection, run),
+    ]
+
+
+def exceeded(limits: Limits, change: Change, from_members: int) -> Iterator[str]:
+    """The limits that one list's change exceeds, or the change of all lists together."""
+    where = "all lists" if change.list_name is None else f"list {change.list_name!r}"
+    is_emptied = change.held > 0 and change.removed == change.held and not change.added
+    least = limits.stop_if_emptied_from if isinstance(limits, AudienceLimits) else None
+    if is_emptied and least is not None and change.held >= least:
+        yield f"{where}: all of its {change.held} members would leave, stop_if_emptied_from is {least}"
+        return
+    for kind, words in WORDS.items():
+        people, most, share = (
+            getattr(change, kind),
+            getattr(limits, f"max_{kind}"),
+            getattr(limits, f"max_{kind}_share"),
+        )
+        if most is not None and people > most:
+            yield f"{where}: {people} people {words}, max_{kind} is {most}"
+        if share is not None and change.held >= from_members and people > share * change.held:
+            yield (
+                f"{where}: {people} people {words}, {people / change.held:.0%} of {change.held},"
+                f" max_{kind}_share is {share:.0%}"
+            )
+
+
+def _stale_suppressions(
+    connection: warehouse.Connection, settings: Settings, run_date: date, streams: Sequence[str]
+) -> Iterator[str]:
+    pulled: dict[str, date] = dict(connection.execute(PULLS, {"source": ESP, "streams": list(streams)}).fetchall())
+    for stream in streams:
+        last, most = pulled.get(stream), settings.guards.suppressions_max_age_days
+        if last is None:
+            yield f"suppressions: {stream} were never pulled"
+        elif (run_date - last).days > most:
+            yield f"suppressions: {stream} were last pulled for {last}, suppressions_max_age_days is {most}"
+    if settings.guards.suppressions_may_be_empty:
+        return
+    tables = [warehouse.document_table(settings.esp.kind, stream) for stream in streams]
+    known = [table for table in tables if warehouse.exists(connection, table)]
+    found = sql.SQL(" union all ").join(
+        sql.SQL("(select 1 from {} where source = {} and not is_deleted limit 1)").format(table, ESP) for table in known
+    )
+    if not known or connection.execute(sql.SQL("select exists ({})").format(found)).fetchone() != (True,):
+        yield "suppressions: there is not a single one, and suppressions_may_be_empty is false"
+
+
+def _failed_checks(connection: warehouse.Connection, run: Mapping[str, Any]) -> Iterator[str]:
+    for gate, check in connection.execute(FAILED_CHECKS, run):
+        yield f"gate {gate}: the critical check {check} has failed"
+
+
+def _newer_night(connection: warehouse.Connection, run: Mapping[str, Any]) -> Iterator[str]:
+    row = connection.execute(NEWER_NIGHT, run).fetchone()
+    if row and row[0]:
+        yield f"the night of {row[0]} was delivered already: {run['run_date']} would turn the provider back"
