@@ -3,6 +3,7 @@
 VENV := .venv
 READY := $(VENV)/installed
 PORT ?= 8080
+SEEDS ?= 200
 
 # The first of these that is a Python 3.11 which can make environments; 'make setup PYTHON=…' names another.
 PYTHON ?= $(firstword $(foreach each,python3.11 python3 python,\
@@ -15,7 +16,7 @@ export UV_HTTP_TIMEOUT ?= 180
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down airflow psql warehouse test lint format lock bench clean
+.PHONY: help setup demo up down airflow psql warehouse test lint format lock bench chaos clean
 
 help: ## what can be done here
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1	\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
@@ -65,9 +66,12 @@ bench: $(READY) ## run a benchmark: make bench NAME=…
 	@test -f "bench/$(NAME).py" || { echo "make bench NAME=… with one of: $(basename $(notdir $(wildcard bench/[a-z]*.py)))"; exit 1; }
 	python -m bench.$(NAME)
 
+chaos: $(READY) ## break the night in every way, SEEDS=200 times, and look what the provider holds in the end
+	python -m demo.chaos --seeds $(SEEDS)
+
 clean: ## delete .venv and everything that was built
 	@test ! -d build/airflow || python -m demo.up stop
-	@test ! -d build/demo/postgres || python -m demo.postgres remove --home build/demo/postgres
+	@for home in build/*/postgres; do test ! -d $$home || python -m demo.postgres remove --home $$home; done
 	rm -rf $(VENV) build
 
 # uv doesn't read pip's configuration: the package index and the certificate that pip uses are handed on.
