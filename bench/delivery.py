@@ -1,0 +1,258 @@
+"""Planning and sending at size: ``make bench NAME=delivery``.
+
+- ``plan_vs_hash``: a plan for a million people and ten audiences, of whom 1 % changed since the last, over the time
+  that Postgres needs to hash the same rows once (``md5`` of each row's text);
+- ``contacts_per_second``: contacts built and encoded as SendGrid wants them, and joined to the bodies of requests, by
+  one process;
+- ``peak_mb_100k``, ``peak_mb_2m``: the largest resident memory of a process that delivers so many contacts to a
+  server that takes them all;
+- ``requests_vs_minimum``: the requests of that delivery over the fewest that the provider's limits allow;
+- ``writes_when_nothing_changed``: the writing requests of a night with nothing to send.
+"""
+
+import json
+import math
+import os
+import statistics
+import sys
+import time
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from bench import _sink
+from demo import postgres
+from demo.chaos.night import rules
+from lifecycle import deliver, plan, settings, warehouse
+from lifecycle.destinations import sendgrid
+from lifecycle.settings import CUSTOMER_COLUMNS, FIELD_PREFIX, STANDARD_COLUMNS
+
+PEOPLE, AUDIENCES, CHANGED = 1_000_000, 10, 0.01
+SMALL, LARGE = 100_000, 2_000_000
+PAIRS = 3
+RUN_DATE = date(2025, 12, 31)
+HOME = Path("build/bench/postgres")
+RESULT = Path("build/bench/delivery.json")
+LISTS = (["VIP"], ["At risk", "VIP"], ["Lapsed"])
+FIELDS = {FIELD_PREFIX + column: CUSTOMER_COLUMNS[column] for column in STANDARD_COLUMNS}
+PAYLOAD = """jsonb_build_object('lifecycle_stage', 'active', 'lifecycle_stage_since', '2025-11-03',
+    'lifecycle_previous_stage', 'at_risk', 'lifecycle_orders', n % 17, 'lifecycle_revenue', (n % 9999) / 100.0,
+    'lifecycle_last_order_on', '2025-11-03')"""
+
+# Everybody matches the rule of every audience; 35 % of the rows are members, 5 % are held out.
+MARTS = """
+create schema marts;
+create table marts.contact_fields as
+select md5(n::text)::uuid as person_id, 'person' || n || '@example.com' as email, %(payload)s as fields
+from generate_series(1, %(people)s) as n;
+create table marts.audience_decisions as
+select 'audience_' || a as audience, md5(n::text)::uuid as person_id, 'Lifecycle: ' || a as list_name, 50 as priority,
+    case when place = 0 then 'holdout' when place < 8 then 'member' else 'excluded' end as outcome,
+    case when place >= 8 then 'lower priority' end as exclusion,
+    'stage active since 2025-11-03' as reason
+from generate_series(1, %(people)s) as n, generate_series(1, %(audiences)s) as a,
+    lateral (select (n * 7 + a * 3) % 20 as place) as places;
+create table marts.audience_members as
+select audience, person_id, email, list_name, priority, outcome = 'holdout' as is_holdout, reason
+from marts.audience_decisions inner join marts.contact_fields using (person_id) where outcome <> 'excluded';
+alter table marts.contact_fields add primary key (person_id);
+alter table marts.audience_decisions add primary key (audience, person_id);
+alter table marts.audience_members add primary key (audience, person_id);
+"""
+
+# The provider carries a plan out, to the row.
+CONFIRM = """
+insert into delivery.ledger as known (destination, person_id, email, fields, lists, confirmed_at, run_id)
+select 'sendgrid', person_id, email, desired, add_lists, now(), run_id from delivery.plan where run_id = %(run_id)s
+on conflict (destination, person_id) do update
+set fields = excluded.fields,
+    lists = array(select unnest(known.lists) union select unnest(excluded.lists) order by 1)
+"""
+
+# One person in a hundred: other fields, and one audience more.
+CHANGE = """
+create temporary table changed as
+select person_id, email, 'audience_' || abs(hashtext(person_id::text)) % %(audiences)s + 1 as audience
+from marts.contact_fields where abs(hashtext(person_id::text || '%(night)s')) % %(one_in)s = 0;
+update marts.contact_fields set fields = fields || jsonb_build_object('lifecycle_orders', 100 + %(night)s)
+from changed where changed.person_id = contact_fields.person_id;
+update marts.audience_decisions set outcome = 'member', exclusion = null
+from changed
+where changed.person_id = audience_decisions.person_id and changed.audience = audience_decisions.audience
+    and outcome = 'excluded';
+insert into marts.audience_members
+select audience, person_id, email, list_name, priority, false, reason
+from changed inner join marts.audience_decisions using (person_id, audience)
+on conflict do nothing
+"""
+
+HASH = """
+select (select count(md5(row::text)) from marts.audience_decisions as row),
+    (select count(md5(row::text)) from marts.audience_members as row),
+    (select count(md5(row::text)) from marts.contact_fields as row)
+"""
+
+TO_SEND = """
+insert into delivery.plan (run_id, person_id, email, change, payload, desired, add_lists, remove_lists)
+select 1, md5(n::text)::uuid, 'person' || n || '@example.com', 'create', %(payload)s, %(payload)s,
+    case n % 3 when 0 then array['VIP'] when 1 then array['At risk', 'VIP'] else array['Lapsed'] end, array[]::text[]
+from generate_series(1, %(contacts)s) as n
+"""
+
+
+def timed(url: str, *statements: str, **values: int) -> float:
+    """Seconds that statements take, with numbers put where they name them."""
+    sizes = {"people": PEOPLE, "audiences": AUDIENCES, "one_in": round(1 / CHANGED)}
+    began = time.perf_counter()
+    with psycopg.connect(url, autocommit=True) as connection:
+        for statement in statements:
+            bound = statement.replace("%(payload)s", PAYLOAD)
+            for name, value in (sizes | values).items():
+                bound = bound.replace(f"%({name})s", str(value))
+            connection.execute(bound.encode())
+    return time.perf_counter() - began
+
+
+def planning() -> dict[str, float]:
+    """Plans of nights on which 1 % changed, each next to hashing the same rows."""
+    url = postgres.create_database(HOME, "planning")
+    warehouse.prepare(url, [])
+    names = {
+        f"audience_{a}": settings.Audience(list=f"Lifecycle: {a}", stages=["active"]) for a in range(1, AUDIENCES + 1)
+    }
+    given = rules().model_copy(update={"audiences": names})
+    timed(url, MARTS)
+    timed(url, "vacuum analyze")
+    began = time.perf_counter()
+    run_id = plan.run(url, RUN_DATE, given)
+    figures: dict[str, list[float]] = {"first_plan_seconds": [time.perf_counter() - began], "plan": [], "hash": []}
+    for night in range(PAIRS):
+        timed(url, CONFIRM, CHANGE, run_id=run_id, night=night)
+        timed(url, "vacuum analyze")
+        figures["hash"].append(timed(url, HASH))
+        began = time.perf_counter()
+        run_id = plan.run(url, RUN_DATE, given)
+        figures["plan"].append(time.perf_counter() - began)
+    with psycopg.connect(url) as connection:
+        row = connection.execute("select count(*) from delivery.plan where run_id = %s", [run_id]).fetchone()
+    postgres.drop_database(HOME, "planning")
+    pairs = zip(figures["plan"], figures["hash"], strict=True)
+    return {
+        "planned_changes": row[0] if row else 0,
+        "first_plan_seconds": round(figures["first_plan_seconds"][0], 1),
+        "plan_seconds": round(statistics.median(figures["plan"]), 1),
+        "hash_seconds": round(statistics.median(figures["hash"]), 1),
+        "plan_vs_hash": round(statistics.median(planned / hashed for planned, hashed in pairs), 3),
+    }
+
+
+def provider(address: str) -> sendgrid.SendGrid:
+    """The provider that takes everything, signed in to."""
+    connection = settings.Connection("esp", host=address, password="SG.bench")  # noqa: S106 - nobody's
+    return sendgrid.connect(connection, ["VIP", "At risk", "Lapsed"], FIELDS)
+
+
+def people(contacts: int) -> list[tuple[str, dict[str, Any]]]:
+    """Address and payload of each person of a plan, as its rows have them."""
+    days = {"lifecycle_stage_since": "2025-11-03", "lifecycle_last_order_on": "2025-11-03"}
+    stages = {"lifecycle_stage": "active", "lifecycle_previous_stage": "at_risk"}
+    return [
+        (f"person{n}@example.com", {**stages, **days, "lifecycle_orders": n % 17, "lifecycle_revenue": n % 9999 / 100})
+        for n in range(1, contacts + 1)
+    ]
+
+
+def encoding(destination: sendgrid.SendGrid) -> float:
+    """Contacts a second of processor time, from a plan's row to the body of a request."""
+    rows, rates = people(300_000), []
+    for _ in range(PAIRS):
+        began = time.process_time()
+        contacts = [destination.encoded(email, payload) for email, payload in rows]
+        for start in range(0, len(contacts), destination.most_contacts):
+            b",".join(contacts[start : start + destination.most_contacts])
+        rates.append(len(rows) / (time.process_time() - began))
+    return round(statistics.median(rates))
+
+
+def fewest(destination: sendgrid.SendGrid, contacts: int) -> int:
+    """The fewest requests for people who join one of three sets of lists: full ones, by number and by bytes."""
+    numbers, weights = [0, 0, 0], [0, 0, 0]
+    for place, (email, payload) in enumerate(people(contacts), 1):
+        numbers[place % 3] += 1
+        weights[place % 3] += len(destination.encoded(email, payload)) + 1
+    most = (destination.most_contacts, destination.most_bytes)
+    return sum(max(math.ceil(n / most[0]), math.ceil(w / most[1])) for n, w in zip(numbers, weights, strict=True))
+
+
+def sending(sink: _sink.Sink, contacts: int) -> dict[str, float]:
+    """Deliver so many contacts in a process of its own, twice: the second time nothing is left to send."""
+    url = postgres.create_database(HOME, "sending")
+    warehouse.prepare(url, [])
+    timed(url, "insert into delivery.run (run_date, destination) values ('2025-12-31', 'sendgrid')")
+    timed(url, TO_SEND, contacts=contacts)
+    timed(url, "vacuum analyze")
+    before, began = sink.counts(), time.perf_counter()
+    peak = _deliver(url, sink.address)
+    seconds, sent = time.perf_counter() - began, sink.counts() - before
+    _deliver(url, sink.address)
+    again = sink.counts() - before - sent
+    with psycopg.connect(url) as connection:
+        if connection.execute("select count(*) from delivery.ledger where is_certain").fetchone() != (contacts,):
+            sys.exit("not everybody was confirmed")
+    postgres.drop_database(HOME, "sending")
+    return {
+        "peak_mb": peak,
+        "seconds": round(seconds, 1),
+        "requests": sent["PUT /v3/marketing/contacts"],
+        "writes_again": sum(count for call, count in again.items() if not call.startswith("GET")),
+    }
+
+
+def _deliver(url: str, address: str) -> int:
+    """The largest resident memory of a process that delivers run 1, in megabytes."""
+    child = os.spawnv(os.P_NOWAIT, sys.executable, [sys.executable, "-m", "bench.delivery", url, address])  # noqa: S606
+    _, status, used = os.wait4(child, 0)
+    if status:
+        sys.exit("the delivery failed")
+    return round(used.ru_maxrss / 1024)
+
+
+def measured() -> dict[str, float]:
+    """All figures."""
+    figures = planning()
+    with _sink.running() as sink:
+        destination = provider(sink.address)
+        small, large = sending(sink, SMALL), sending(sink, LARGE)
+        minimum = fewest(destination, LARGE)
+        figures |= {
+            "contacts_per_second": encoding(destination),
+            "peak_mb_100k": small["peak_mb"],
+            "peak_mb_2m": large["peak_mb"],
+            "seconds_2m": large["seconds"],
+            "requests": large["requests"],
+            "requests_minimum": minimum,
+            "requests_vs_minimum": large["requests"] / minimum,
+            "writes_when_nothing_changed": small["writes_again"] + large["writes_again"],
+        }
+    return figures
+
+
+def main() -> None:
+    """Run everything, print the table, write the result; with two arguments, deliver run 1 to an address."""
+    if len(sys.argv) > 1:
+        url, address = sys.argv[1:]
+        deliver.run(url, provider(address), 1)
+        return
+    postgres.remove(HOME)
+    postgres.start(HOME)
+    result = measured()
+    postgres.remove(HOME)
+    for name, value in result.items():
+        sys.stdout.write(f"{name:<28}{value:>16,}\n")
+    RESULT.write_text(json.dumps(result, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
