@@ -75,6 +75,7 @@ create table if not exists delivery.plan (
     remove_lists text[] not null,
     primary key (run_id, person_id)
 );
+create index if not exists plan_person on delivery.plan (person_id);
 
 -- What was decided about each person whom an audience's rule matches, from one plan until another decided otherwise.
 create table if not exists delivery.decision (
@@ -142,7 +143,7 @@ create table if not exists delivery.job_row (
     person_id uuid not null,
     primary key (job_id, person_id)
 );
-create index if not exists job_row_person on delivery.job_row (run_id, person_id);
+create index if not exists job_row_person on delivery.job_row (person_id, run_id);
 
 -- Rows that the provider refused, with its message; tried again when what we would send has changed.
 create table if not exists delivery.reject (
@@ -181,7 +182,7 @@ create index if not exists drift_run on delivery.drift (run_id, list_name);
 
 -- A plan as one reads it: what is to happen with whom, and with whom nothing, and why.
 create or replace view delivery.plan_detail as
-with decided as (
+with decided as not materialized (
     select audience.run_id, audience.list_name, decision.*
     from delivery.audience
     inner join delivery.decision on decision.audience = audience.audience
