@@ -84,8 +84,13 @@ def test_a_list_whose_name_has_other_letter_case_is_another(provider: Provider) 
     assert [held.email for held in destination.contacts("VIP")] == [ADA]
 
 
-def test_more_lists_than_one_page_are_known(provider: Provider) -> None:
+def test_who_asks_for_no_list_and_no_field_writes_nothing(provider: Provider) -> None:
     provider.connect(lists=[], fields={})
+    assert provider.server.faults.writes() == 0
+
+
+def test_more_lists_than_one_page_are_known(provider: Provider) -> None:
+    provider.connect(lists=["List 0"], fields={})
     for number in range(1001):
         provider.server.add_list(f"List {number}")
     provider.server.faults.requests.clear()
