@@ -86,8 +86,8 @@ create table if not exists delivery.decision (
     reason text not null,
     since_on date not null,
     until_on date,
-    since_run bigint not null references delivery.run,
-    until_run bigint references delivery.run
+    since_run bigint not null, -- no foreign keys: a first plan writes millions of rows
+    until_run bigint
 );
 create unique index if not exists decision_now on delivery.decision (audience, person_id) where until_run is null;
 create index if not exists decision_person on delivery.decision (person_id);
