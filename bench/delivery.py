@@ -31,7 +31,7 @@ from lifecycle.settings import CUSTOMER_COLUMNS, FIELD_PREFIX, STANDARD_COLUMNS
 
 PEOPLE, AUDIENCES, CHANGED = 1_000_000, 10, 0.01
 SMALL, LARGE = 100_000, 2_000_000
-PAIRS = 3
+PAIRS = 2
 RUN_DATE = date(2025, 12, 31)
 HOME = Path("build/bench/postgres")
 RESULT = Path("build/bench/delivery.json")

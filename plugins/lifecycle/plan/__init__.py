@@ -15,6 +15,9 @@ from lifecycle import warehouse
 from lifecycle.plan import guards
 from lifecycle.settings import Settings
 
+# Whole tables are compared: a merge join would fetch each row by index, in no order of the disk.
+WHOLE_TABLES = "set local enable_mergejoin = off; set local work_mem = '256MB'"
+
 CHANGED_DECISIONS = """
 create temporary table changed_decision on commit drop as
 select audience, person_id, decided.outcome, decided.exclusion, decided.reason, known.outcome is not null as is_known
@@ -148,6 +151,7 @@ def run(url: str, run_date: date, settings: Settings, *, is_dry_run: bool = Fals
         run_id = int(row[0]) if row else 0
         lists = {name: audience.list for name, audience in settings.audiences.items()}
         values = {"run_id": run_id, "run_date": run_date, "destination": destination, "audiences": Jsonb(lists)}
+        connection.execute(WHOLE_TABLES)
         for statement in (CHANGED_DECISIONS, CLOSE_DECISIONS, OPEN_DECISIONS):
             connection.execute(statement, values)
         changes = connection.execute(CHANGES, values).rowcount
