@@ -247,6 +247,7 @@ def test_a_delivery_that_a_fault_ended_goes_on_where_it_was(
     world.esp.faults.add(Fault(kind, method=method, path=path, times=4))  # two requests at once, each tried twice
     with pytest.raises(error):
         world.deliver(run_id)
+    monkeypatch.setattr(sendgrid, "TIMEOUT", 60)
     world.esp.faults.clear()
     assert world.deliver(run_id)["confirmed"] == 3
     assert world.ledger() == world.held()

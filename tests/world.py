@@ -103,7 +103,7 @@ class World:
     def begin(self, pace: Pace = AT_ONCE) -> None:
         """Begin anew: nobody is wanted, the provider is empty, and nothing was ever delivered."""
         self.lists = dict(LISTS)
-        self.run("truncate marts.stage_daily, marts.stage_transitions, delivery.reject")
+        self.run("truncate marts.stage_daily, marts.stage_transitions, delivery.reject, delivery.decision")
         self.run("truncate delivery.run restart identity cascade")
         self.run("truncate raw.pull, quality.result")
         self.pull(RUN_DATE)

@@ -15,8 +15,9 @@ from lifecycle import warehouse
 from lifecycle.plan import guards
 from lifecycle.settings import Settings
 
-# Whole tables are compared: a merge join would fetch each row by index, in no order of the disk.
-WHOLE_TABLES = "set local enable_mergejoin = off; set local work_mem = '256MB'"
+# Whole tables are compared: a merge join would fetch each row by index, in no order of the disk, and a nested loop is
+# chosen only where the planner takes a million rows for one.
+WHOLE_TABLES = "set local enable_mergejoin = off; set local enable_nestloop = off; set local work_mem = '256MB'"
 
 CHANGED_DECISIONS = """
 create temporary table changed_decision on commit drop as
