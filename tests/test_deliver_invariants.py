@@ -8,8 +8,8 @@ import sys
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from starlette.types import ASGIApp, Receive, Scope, Send
 
+from demo.chaos.seed import Killer
 from demo.esp import Pace
 from tests.world import Person, World
 
@@ -64,30 +64,6 @@ LOCKS = """
 select from pg_locks
 where locktype = 'advisory' and database = (select oid from pg_database where datname = current_database())
 """
-
-
-class Killer:
-    """Hands calls on to a server, and kills a process at one of them: before it, or around its answer."""
-
-    def __init__(self, app: ASGIApp, victim: "subprocess.Popen[bytes]", calls: int, moment: str) -> None:
-        self.app, self.victim, self.calls, self.moment = app, victim, calls, moment
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self.calls -= 1
-        if self.calls:
-            await self.app(scope, receive, send)
-        elif self.moment == "before":
-            self.victim.kill()
-        elif self.moment == "performed":
-            await self.app(scope, receive, _nowhere)
-            self.victim.kill()
-        else:
-            await self.app(scope, receive, send)
-            self.victim.kill()
-
-
-async def _nowhere(_: object) -> None:
-    pass
 
 
 def shuffled(chance: random.Random) -> list[Person]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from multiprocessing import get_context
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from subprocess import Popen
 from typing import Self
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -58,7 +59,7 @@ class Stages:
 class Killer:
     """Hands calls on to a server, and kills a process at one of them: before it, or around its answer."""
 
-    def __init__(self, app: ASGIApp, victim: BaseProcess, calls: int, moment: str) -> None:
+    def __init__(self, app: ASGIApp, victim: "BaseProcess | Popen[bytes]", calls: int, moment: str) -> None:
         self.app, self.victim, self.calls, self.moment = app, victim, calls, moment
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -29,6 +29,7 @@ ATTEMPTS = 6
 LONGEST_WAIT = 120.0
 #: A reset header above this is a moment in time, below it a number of seconds.
 EPOCH_FROM = 1_000_000_000
+NOT_FOUND = 404
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -126,6 +127,25 @@ def document(response: requests.Response) -> Any:
         kind = response.headers.get("Content-Type", "no content type")
         message = f"{what}: the answer is no JSON ({kind}, {len(response.content)} bytes)"
         raise AnswerUnreadable(message) from None
+
+
+def if_found(call: Callable[[], T]) -> T | None:
+    """What a call gives, or ``None`` where a 404 is its answer."""
+    try:
+        return call()
+    except Refused as refusal:
+        if refusal.status == NOT_FOUND:
+            return None
+        raise
+
+
+def part(answer: object, name: str, kind: type = object, whose: str = "the") -> Any:
+    """One part of an answer, which the contract says is there; raises ``AnswerUnreadable`` if it is not."""
+    there = answer.get(name) if isinstance(answer, dict) else None
+    if there is None or not isinstance(there, kind):
+        message = f"{whose} answer has no {name!r}"
+        raise AnswerUnreadable(message)
+    return there
 
 
 def parsed(text: bytes | str) -> Any:

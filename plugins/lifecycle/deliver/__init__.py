@@ -192,7 +192,7 @@ def _send(url: str, destination: Destination, run_id: int, batch: Batch) -> None
             try:
                 provider_job = destination.upsert(batch.contacts, batch.lists)
             except RowRejected as refusal:
-                jobs.fail(connection, job)
+                jobs.fail(connection, job.job_id)
                 named = {place: why for place, why in refusal.reasons.items() if place < len(batch.people)}
                 middle = len(batch.people) // 2
                 if not named and middle:

@@ -124,9 +124,9 @@ def submitted(connection: warehouse.Connection, job: Job, provider_job: str) -> 
     )
 
 
-def fail(connection: warehouse.Connection, job: Job) -> None:
+def fail(connection: warehouse.Connection, job_id: int) -> None:
     """The request is known not to be carried out."""
-    connection.execute("update delivery.job set status = 'failed', finished_at = now() where job_id = %s", [job.job_id])
+    connection.execute("update delivery.job set status = 'failed', finished_at = now() where job_id = %s", [job_id])
 
 
 def removal(
@@ -169,9 +169,7 @@ def wait(connection: warehouse.Connection, destination: Destination) -> int:
         with connection.transaction():
             connection.execute(DOUBT, values)
             connection.execute(ENTER, values)
-            connection.execute(
-                "update delivery.job set status = 'failed', finished_at = now() where job_id = %s", [job_id]
-            )
+            fail(connection, job_id)
     with connection.cursor(row_factory=class_row(Job)) as cursor:
         still_open = cursor.execute(STILL_OPEN, [PATIENCE_SECONDS, destination.name]).fetchall()
     asked, until, pause = len(cut_off) + len(still_open), time.monotonic() + PATIENCE_SECONDS, FIRST_PAUSE

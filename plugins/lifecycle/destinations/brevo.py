@@ -26,7 +26,7 @@ from brevo.core.parse_error import ParsingError
 from lifecycle.destinations import Held, Outcome
 from lifecycle.errors import AccessDenied, AnswerUnreadable, LifecycleError, RetryLater, RowRejected, SettingsInvalid
 from lifecycle.settings import FIELD_PREFIX, Connection, FieldType
-from lifecycle.web import Refused, Session, attempt, document, problem
+from lifecycle.web import Refused, Session, attempt, document, if_found, part, problem
 
 ADDRESS = "https://api.brevo.com"
 TIMEOUT = 60.0
@@ -39,8 +39,9 @@ STATUSES: dict[str, Any] = {
 }
 LIST_PAGE, CONTACT_PAGE = 50, 500
 MOST_TEXT = 1000
+_part = partial(part, whose="Brevo's")
 ABOUT_ROWS = re.compile(r"e-?mail|size|larger|10 ?MB", re.IGNORECASE)
-BAD_REQUEST, NOT_FOUND, TOO_LARGE = 400, 404, 413
+BAD_REQUEST, TOO_LARGE = 400, 413
 IMPORT = {"updateExistingContacts": True, "emptyContactsAttributes": True, "disableNotification": True}
 IMPORTING = "POST /v3/contacts/import"
 REMOVING = "POST /v3/contacts/lists/{id}/contacts/remove"
@@ -91,7 +92,7 @@ class Brevo:
     def outcome(self, job: str) -> Outcome:
         """``GET /v3/processes/{id}``, with the addresses that its file names as invalid."""
         what = "GET /v3/processes/{id}"
-        answer = _found(lambda: _call(what, partial(self.processes.get_process, int(job))))
+        answer = if_found(lambda: _call(what, partial(self.processes.get_process, int(job))))
         if answer is None:
             return Outcome("unknown")
         status = _part(answer, "status", str)
@@ -111,7 +112,7 @@ class Brevo:
             return
         request = partial(self.api.remove_contact_from_list, list_id, request={"emails": list(emails)})
         try:
-            answer = _found(lambda: _call(REMOVING, request))
+            answer = if_found(lambda: _call(REMOVING, request))
         except Refused as refusal:
             if refusal.status != BAD_REQUEST or self.members_among(list_name, emails):
                 raise
@@ -131,7 +132,7 @@ class Brevo:
 
     def _lists_of(self, email: str) -> Sequence[int]:
         find = partial(self.api.get_contact_info, email, identifier_type="email_id")
-        contact = _found(lambda: _call("GET /v3/contacts/{identifier}", find))
+        contact = if_found(lambda: _call("GET /v3/contacts/{identifier}", find))
         found: list[int] = [] if contact is None else _part(contact, "listIds", list)
         return found
 
@@ -161,7 +162,7 @@ class Brevo:
         """Some contacts of a list, the oldest first, and how many it has; none if it was deleted there."""
         url = f"{self.address}/contacts/lists/{list_id}/contacts"
         where: dict[str, int | str] = {"limit": limit, "offset": offset, "sort": "asc"}
-        answer = _found(lambda: document(self.session.get(url, params=where)))
+        answer = if_found(lambda: document(self.session.get(url, params=where)))
         return ([], 0) if answer is None else (_part(answer, "contacts", list), _part(answer, "count", int))
 
     def _held(self, number: int, contact: Mapping[str, Any]) -> Held:
@@ -301,16 +302,6 @@ def _call(what: str, request: Callable[[], Any]) -> Any:
     return attempt(lambda: _call_once(what, request))
 
 
-def _found(call: Callable[[], Any]) -> Any:
-    """What a call gives, or ``None`` for a 404."""
-    try:
-        return call()
-    except Refused as refusal:
-        if refusal.status == NOT_FOUND:
-            return None
-        raise
-
-
 def _call_once(what: str, request: Callable[[], Any]) -> Any:
     try:
         return orjson.loads(request().response.content or b"null")
@@ -325,14 +316,6 @@ def _call_once(what: str, request: Callable[[], Any]) -> Any:
         pass
     message = f"{what}: the answer is no JSON that its contract knows"
     raise AnswerUnreadable(message)
-
-
-def _part(answer: Any, name: str, kind: type = object) -> Any:
-    part = answer.get(name) if isinstance(answer, dict) else None
-    if part is None or not isinstance(part, kind):
-        message = f"Brevo's answer has no {name!r}"
-        raise AnswerUnreadable(message)
-    return part
 
 
 def _rejected_rows(url: str) -> list[tuple[str, str]]:

@@ -24,23 +24,15 @@ from lifecycle.destinations import Held, Outcome
 from lifecycle.errors import AccessDenied, AnswerUnreadable, LifecycleError, RetryLater, RowRejected, SettingsInvalid
 from lifecycle.settings import Connection, FieldType
 from lifecycle.sources import sendgrid as source
-from lifecycle.web import Refused, Session, attempt, document, problem
+from lifecycle.web import NOT_FOUND, Refused, Session, attempt, document, if_found, part, problem
 
 TIMEOUT = 60.0
-BAD_REQUEST, NOT_FOUND = 400, 404
+BAD_REQUEST = 400
+_part = partial(part, whose="SendGrid's")
 ROW = re.compile(r"contacts\[(\d+)\]")
 
 # At DEBUG the package logs the Authorization header and every payload, whatever level its parent has.
 logging.getLogger("python_http_client.client").setLevel(logging.INFO)
-
-
-class _RefusedError(Exception):
-    """A 4xx answer that the caller knows how to read: its status and the ``errors`` of its body."""
-
-    def __init__(self, status: int, errors: list[dict[str, Any]]) -> None:
-        super().__init__(status)
-        self.status = status
-        self.errors = errors
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,16 +92,16 @@ class SendGrid:
         if list_id is None or not emails:
             return {}
         request = partial(self.api.marketing.contacts.search.emails.post, request_body={"emails": list(emails)})
-        answer = _call("POST /v3/marketing/contacts/search/emails", request, may_be_missing=True)
+        answer = if_found(lambda: _call("POST /v3/marketing/contacts/search/emails", request))
         if answer is None:
             return {}
-        found = {email: item["contact"] for email, item in _part(answer, "result").items() if "contact" in item}
-        return {email: who["id"] for email, who in found.items() if list_id in who["list_ids"]}
+        known = {email: item["contact"] for email, item in _part(answer, "result").items() if "contact" in item}
+        return {email: who["id"] for email, who in known.items() if list_id in who["list_ids"]}
 
     def outcome(self, job: str) -> Outcome:
         """``GET /v3/marketing/contacts/imports/{id}``, with the refused rows from ``errors_url``."""
         what = "GET /v3/marketing/contacts/imports/{id}"
-        answer = _call(what, self.api.marketing.contacts.imports._(job).get, may_be_missing=True)
+        answer = if_found(lambda: _call(what, self.api.marketing.contacts.imports._(job).get))
         if answer is None:
             return Outcome("unknown")
         status, results = str(_part(answer, "status")), answer.get("results") or {}
@@ -227,27 +219,17 @@ def _new_field(api: Any, name: str, kind: FieldType) -> dict[str, Any]:
         return known[name]
 
 
-def _call(what: str, request: Callable[[], Any], *, may_be_missing: bool = False) -> Any:
-    """One request under the retry policy; its JSON, or ``None`` for a 404 where that is an answer.
-
-    Raises ``AnswerUnreadable`` for any other 4xx.
-    """
-    try:
-        return attempt(lambda: _call_once(what, request))
-    except _RefusedError as refusal:
-        if may_be_missing and refusal.status == NOT_FOUND:
-            return None
-        message = f"{what}: unexpected status {refusal.status}"
-        raise AnswerUnreadable(message) from None
+def _call(what: str, request: Callable[[], Any]) -> Any:
+    """One request of the package under the retry policy; its JSON. Raises ``Refused`` for a 4xx that may be one."""
+    return attempt(lambda: _call_once(what, request))
 
 
 def _call_once(what: str, request: Callable[[], Any]) -> Any:
     try:
         response = request()
     except HTTPError as error:
-        raise problem(what, error.status_code, dict(error.headers)) or _RefusedError(
-            error.status_code, _errors(error.body)
-        ) from None
+        failure = problem(what, error.status_code, dict(error.headers))
+        raise failure or Refused(what, error.status_code, error.body) from None
     except (OSError, HTTPException) as error:
         message = f"{what}: no whole answer ({type(error).__name__})"
         raise RetryLater(message) from None
@@ -264,13 +246,6 @@ def _errors(body: bytes) -> list[dict[str, Any]]:
     except (ValueError, AttributeError):
         return []
     return [error for error in errors if isinstance(error, dict)] if isinstance(errors, list) else []
-
-
-def _part(answer: Any, name: str) -> Any:
-    if not isinstance(answer, dict) or answer.get(name) is None:
-        message = f"SendGrid's answer has no {name!r}"
-        raise AnswerUnreadable(message)
-    return answer[name]
 
 
 def _rejected_rows(url: str) -> list[tuple[str, str]]:

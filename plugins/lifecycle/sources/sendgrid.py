@@ -13,13 +13,12 @@ import zlib
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
-from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from lifecycle.errors import AnswerUnreadable, RetryLater
 from lifecycle.settings import Connection, Esp
 from lifecycle.sources import Document, Page, Stream, identity, moment
-from lifecycle.web import Session, document, parsed
+from lifecycle.web import Session, document, parsed, part
 
 ADDRESS = "https://api.sendgrid.com"
 SUPPRESSIONS = ("bounces", "blocks", "spam_reports", "unsubscribes", "invalid_emails")
@@ -92,7 +91,7 @@ def lists(session: Session, address: str) -> dict[str, str]:
     while True:
         page = {"page_size": "1000", "page_token": token}
         answer = document(session.get(f"{address}/v3/marketing/lists", params=page))
-        result = _part(answer, "result", list)
+        result = part(answer, "result", list)
         found |= {item["name"]: item["id"] for item in result}
         following = urlsplit((answer.get("_metadata") or {}).get("next") or "").query
         token = parse_qs(following).get("page_token", [""])[0]
@@ -106,7 +105,7 @@ def export(session: Session, address: str, list_id: str | None = None) -> Iterat
     Keys are lower case and the contact's id is ``contact_id``, whatever the file's format.
     """
     order = {"file_type": "json", **({"list_ids": [list_id]} if list_id else {})}
-    job = _part(document(session.post(f"{address}/v3/marketing/contacts/exports", json=order)), "id", str)
+    job = part(document(session.post(f"{address}/v3/marketing/contacts/exports", json=order)), "id", str)
     downloads = Session()  # signed links on another host: the API key must not go there
     for url in _exported_files(session, f"{address}/v3/marketing/contacts/exports/{job}"):
         for row in _rows(downloads.get(url).content):
@@ -123,7 +122,7 @@ def _exported_files(session: Session, url: str) -> list[str]:
     until, pause = time.monotonic() + EXPORT_PATIENCE.total_seconds(), 0.1
     while time.monotonic() < until:
         answer = document(session.get(url))
-        status = _part(answer, "status", str)
+        status = part(answer, "status", str)
         if status == "ready":
             return list(answer.get("urls") or [])
         if status != "pending":
@@ -230,7 +229,7 @@ def _window(session: Session, url: str, start: datetime, end: datetime) -> Itera
     """The messages whose last event lies in [start, end], both to the second."""
     between = f'last_event_time BETWEEN TIMESTAMP "{_utc(start)}" AND TIMESTAMP "{_utc(end)}"'
     answer = document(session.get(url, params={"query": between, "limit": str(MOST_MESSAGES)}))
-    page = _part(answer, "messages", list)
+    page = part(answer, "messages", list)
     if len(page) < MOST_MESSAGES:
         yield page
         return
@@ -240,15 +239,6 @@ def _window(session: Session, url: str, start: datetime, end: datetime) -> Itera
     middle = (start + (end - start) / 2).replace(microsecond=0)
     yield from _window(session, url, start, middle)
     yield from _window(session, url, middle + timedelta(seconds=1), end)
-
-
-def _part(answer: object, name: str, kind: type) -> Any:
-    """One part of an answer, which the contract says is there."""
-    part = answer.get(name) if isinstance(answer, dict) else None
-    if not isinstance(part, kind):
-        message = f"the answer has no {name!r}"
-        raise AnswerUnreadable(message)
-    return part
 
 
 def _midnight(day: date) -> datetime:
