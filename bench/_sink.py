@@ -12,7 +12,7 @@ from typing import ClassVar
 
 ANSWERS = {
     "/v3/marketing/lists": {"result": [{"name": name, "id": name} for name in ("VIP", "At risk", "Lapsed")]},
-    "/v3/marketing/field_definitions": {"custom_fields": []},
+    "/v3/marketing/field_definitions": {},
     "/v3/marketing/contacts": {"job_id": "7"},
     "/v3/marketing/contacts/imports": {"status": "completed", "results": {"errored_count": 0}},
 }
@@ -34,6 +34,7 @@ class Sink:
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     counts: ClassVar[Counter[str]] = Counter()
+    fields: ClassVar[list[object]] = []
 
     def _answer(self) -> None:
         left = int(self.headers.get("Content-Length") or 0)
@@ -48,6 +49,9 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command == "POST":
             asked = json.loads(body)
             answer = {**asked, "id": f"e{self.counts['POST ' + path]}_{asked['field_type'][0]}"}
+            self.fields.append(answer)
+        elif path == "/v3/marketing/field_definitions":
+            answer = {"custom_fields": self.fields}
         said = json.dumps(answer).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(said)))

@@ -174,7 +174,8 @@ def _batches(url: str, destination: Destination, run_id: int) -> Generator[Batch
         batch = Batch(lists)
         size = room = destination.most_bytes - BYTES_AROUND - BYTES_A_LIST * len(lists)
         for _, person_id, email, payload in people:
-            contact = destination.encoded(email, payload)
+            # a copy, because the encoder leaves its buffer of several kilobytes behind each text
+            contact = memoryview(destination.encoded(email, payload)).tobytes()
             if batch.people and (len(batch.people) == destination.most_contacts or len(contact) >= size):
                 yield batch
                 batch, size = Batch(lists), room

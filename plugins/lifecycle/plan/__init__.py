@@ -15,17 +15,22 @@ from lifecycle import warehouse
 from lifecycle.plan import guards
 from lifecycle.settings import Settings
 
-# Whole tables are compared: a merge join would fetch each row by index, in no order of the disk, and a nested loop is
-# chosen only where the planner takes a million rows for one.
-WHOLE_TABLES = "set local enable_mergejoin = off; set local enable_nestloop = off; set local work_mem = '256MB'"
+# Whole tables are compared, in parallel, because few rows come of it: a merge join would fetch each row by index, in no
+# order of the disk, and a nested loop is chosen only where the planner takes a million rows for one.
+WHOLE_TABLES = """
+set local enable_mergejoin = off; set local enable_nestloop = off; set local work_mem = '256MB';
+set local parallel_setup_cost = 0; set local parallel_tuple_cost = 0
+"""
 
 CHANGED_DECISIONS = """
 create temporary table changed_decision on commit drop as
-select audience, person_id, decided.outcome, decided.exclusion, decided.reason, known.outcome is not null as is_known
+select audience, person_id, decided.outcome, decided.exclusion, known.outcome is not null as is_known
 from marts.audience_decisions as decided
 full join (select * from delivery.decision where until_run is null) as known using (audience, person_id)
 where (decided.outcome, decided.exclusion) is distinct from (known.outcome, known.exclusion)
 """
+
+ONLY_CHANGED = "analyze changed_decision; set local enable_nestloop = on"
 
 CLOSE_DECISIONS = """
 update delivery.decision set until_on = %(run_date)s, until_run = %(run_id)s
@@ -36,9 +41,15 @@ where until_run is null and decision.audience = changed.audience and decision.pe
 
 OPEN_DECISIONS = """
 insert into delivery.decision (audience, person_id, outcome, exclusion, reason, since_on, since_run)
-select audience, person_id, outcome, exclusion, reason, %(run_date)s, %(run_id)s
-from changed_decision
-where outcome is not null
+select audience, person_id, decided.outcome, decided.exclusion, decided.reason, %(run_date)s, %(run_id)s
+from changed_decision as changed inner join marts.audience_decisions as decided using (audience, person_id)
+"""
+
+COUNTED_DECISIONS = """
+create temporary table counted_decision on commit drop as
+select audience, outcome, exclusion, count(*) as persons
+from marts.audience_decisions
+group by audience, outcome, exclusion
 """
 
 CHANGES = """
@@ -49,21 +60,15 @@ with memberships as (
     where not is_holdout
     group by person_id
 ),
+wanted as (
+    select person_id, contacts.email, coalesce(memberships.lists, '{}') as lists, contacts.fields
+    from marts.contact_fields as contacts
+    left join memberships using (person_id)
+),
 confirmed as (
     select *, case when is_certain then lists else '{}' end as certain_lists
     from delivery.ledger
     where destination = %(destination)s
-),
-wanted as (
-    select contacts.person_id, contacts.email, coalesce(memberships.lists, '{}') as lists, contacts.fields
-    from marts.contact_fields as contacts
-    left join memberships using (person_id)
-    -- another address is another contact there: before it comes, the former one leaves
-    where not exists (
-        select from confirmed
-        where confirmed.person_id = contacts.person_id and confirmed.email <> contacts.email
-            and confirmed.lists <> '{}'
-    )
 ),
 compared as (
     select
@@ -74,10 +79,16 @@ compared as (
         coalesce(wanted.fields, confirmed.fields) as desired,
         coalesce(confirmed.fields, '{}') as held,
         array(select unnest(wanted.lists) except select unnest(confirmed.certain_lists) order by 1) as add_lists,
-        array(select unnest(confirmed.lists) except select unnest(wanted.lists) order by 1) as remove_lists
+        array(select unnest(confirmed.lists) except select unnest(wanted.lists) order by 1) as remove_lists,
+        -- another address is another contact there: before it comes, the former one leaves
+        confirmed.fields is null and exists (
+            select from delivery.ledger as former
+            where former.destination = %(destination)s and former.person_id = wanted.person_id and former.lists <> '{}'
+        ) as must_wait
     from wanted
     full join confirmed using (person_id, email)
-    where wanted.lists is distinct from confirmed.lists or wanted.fields is distinct from confirmed.fields
+    where wanted.lists is distinct from confirmed.certain_lists or wanted.lists is distinct from confirmed.lists
+        or wanted.fields is distinct from confirmed.fields
 ),
 changes as (
     select *,
@@ -104,24 +115,20 @@ select %(run_id)s, person_id, email,
     end,
     payload, desired, add_lists, remove_lists
 from changes
-where (is_known or add_lists <> '{}')
+where not must_wait and (is_known or add_lists <> '{}')
     and (payload <> '{}' or add_lists <> '{}' or remove_lists <> '{}')
 """
 
 AUDIENCES = """
 insert into delivery.audience
     (run_id, audience, list_name, members, held_out, excluded, created, added, removed, unchanged)
-with decided as (
-    select audience, outcome, exclusion, count(*) as persons
-    from marts.audience_decisions group by audience, outcome, exclusion
-),
-figures as (
+with figures as (
     select configured.audience, configured.list_name,
         coalesce(sum(persons) filter (where outcome = 'member'), 0) as members,
         coalesce(sum(persons) filter (where outcome = 'holdout'), 0) as held_out,
         coalesce(jsonb_object_agg(exclusion, persons) filter (where exclusion is not null), '{}') as excluded
     from jsonb_each_text(%(audiences)s) as configured (audience, list_name)
-    left join decided on decided.audience = configured.audience
+    left join counted_decision as decided on decided.audience = configured.audience
     group by configured.audience, configured.list_name
 ),
 joining as (
@@ -153,8 +160,9 @@ def run(url: str, run_date: date, settings: Settings, *, is_dry_run: bool = Fals
         lists = {name: audience.list for name, audience in settings.audiences.items()}
         values = {"run_id": run_id, "run_date": run_date, "destination": destination, "audiences": Jsonb(lists)}
         connection.execute(WHOLE_TABLES)
-        for statement in (CHANGED_DECISIONS, CLOSE_DECISIONS, OPEN_DECISIONS):
+        for statement in (COUNTED_DECISIONS, CHANGED_DECISIONS, ONLY_CHANGED, CLOSE_DECISIONS, OPEN_DECISIONS):
             connection.execute(statement, values)
+        connection.execute(WHOLE_TABLES)
         changes = connection.execute(CHANGES, values).rowcount
         connection.execute(AUDIENCES, values)
         suppressions = import_module(f"lifecycle.sources.{settings.esp.kind}").SUPPRESSION_STREAMS
