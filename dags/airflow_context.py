@@ -22,8 +22,10 @@ TRY_AGAIN = {
 }
 
 
-def connection(name: str) -> marketer.Connection:
-    """An Airflow connection as the rooms want it."""
+def connection(name: str | None) -> marketer.Connection:
+    """An Airflow connection as the rooms want it; an empty one for a source that needs none."""
+    if name is None:
+        return marketer.Connection("none")
     found = Connection.get(name)
     return marketer.Connection(
         name=name,

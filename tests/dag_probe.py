@@ -14,7 +14,7 @@ from types import SimpleNamespace
 from typing import Any
 
 HEAVY = {"dbt", "dlt", "great_expectations", "numpy", "pandas", "scipy"}
-RUNS = {
+RUNS: dict[str, dict[str, Any]] = {
     "the parameter": {"run_date": "2017-12-31", "logical_date": datetime(2018, 3, 1, 8, 30, tzinfo=UTC)},
     "the partition": {"partition_key": "2017-12-30", "logical_date": datetime(2018, 3, 1, 8, 30, tzinfo=UTC)},
     "a plain date": {"logical_date": datetime(2017, 12, 24, tzinfo=UTC)},
@@ -69,14 +69,18 @@ def main() -> None:
     heavy = sorted(HEAVY & {name.split(".")[0] for name in sys.modules})
     rooms = {path.stem for path in Path(os.environ["AIRFLOW__CORE__PLUGINS_FOLDER"], "lifecycle").iterdir()}
     executed = sorted(rooms & sys.modules.keys() - sys.stdlib_module_names)
-    nightly, calibrate = bag.dags["lifecycle_nightly"], bag.dags["lifecycle_calibrate"]
+    nightly, calibrate, sweep = (bag.dags[f"lifecycle_{name}"] for name in ("nightly", "calibrate", "sweep"))
     found = {
         "import errors": bag.import_errors,
         "plugin errors": plugins_manager.get_import_errors(),
         "files": sorted(Path(stat.file).name for stat in bag.dagbag_stats),
         "tasks": {name: _upstream(dag) for name, dag in bag.dags.items()},
+        "documented": sorted(name for name, dag in bag.dags.items() if dag.doc_md),
         "rules": {task.task_id: task.trigger_rule.value for task in nightly.tasks},
         "on request": {"schedule": calibrate.schedule, "parameters": calibrate.params.dump()},
+        "sweep": {"schedule": sweep.timetable.summary, "zone": str(sweep.timetable.serialize()["timezone"])},
+        "sweep's parameters": sweep.params.dump(),
+        "check's schedule": bag.dags["check_connections"].schedule,
         "approval": _approval(nightly),
         "heavy": heavy,
         "executed as plugins": executed,

@@ -29,7 +29,13 @@ def probed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 def test_they_load_without_errors(probed: dict[str, Any]) -> None:
     assert probed["import errors"] == {}
     assert probed["plugin errors"] == {}
-    assert probed["files"] == ["lifecycle_calibrate.py", "lifecycle_nightly.py"]
+    assert probed["files"] == [
+        "check_connections.py",
+        "lifecycle_calibrate.py",
+        "lifecycle_nightly.py",
+        "lifecycle_sweep.py",
+    ]
+    assert [f"{name}.py" for name in probed["documented"]] == probed["files"]
 
 
 def test_the_tasks_stand_in_the_order_of_a_night(probed: dict[str, Any]) -> None:
@@ -69,6 +75,17 @@ def test_what_is_learnt_is_learnt_on_request_and_each_by_itself(probed: dict[str
     assert probed["tasks"]["lifecycle_calibrate"] == {"freeze_rules": [], "freeze_scores": [], "fit_model": []}
     parameters = {"rulesets": None, "model": "mbg_nbd", "run_date": None}
     assert probed["on request"] == {"schedule": None, "parameters": parameters}
+
+
+def test_what_vanished_is_looked_for_weekly_and_more_than_allowed_on_request(probed: dict[str, Any]) -> None:
+    assert probed["tasks"]["lifecycle_sweep"] == {"prepare": [], "sweep": ["prepare"]}
+    assert probed["sweep"] == {"schedule": "0 12 * * 0", "zone": "America/New_York"}
+    assert probed["sweep's parameters"] == {"run_date": None, "accept_loss": False}
+
+
+def test_connections_are_checked_on_request(probed: dict[str, Any]) -> None:
+    assert probed["tasks"]["check_connections"] == {"check_source": [], "check_destination": []}
+    assert probed["check's schedule"] is None
 
 
 def test_loading_them_imports_nothing_heavy(probed: dict[str, Any]) -> None:

@@ -1,9 +1,11 @@
 """Extraction lands documents whole or not at all, each once, and goes on where the last whole pull ended."""
 
 import contextlib
+import dataclasses
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -24,14 +26,16 @@ from hypothesis import strategies as st
 
 from demo.faults import Fault
 from demo.shop import Shop
-from lifecycle import extract, warehouse
+from lifecycle import extract, sources, warehouse
 from lifecycle.errors import AnswerUnreadable, RetryLater
-from lifecycle.sources import STREAMS, Stream
-from tests.sources.vendors import CASES, ESP, PAGE, PRIVATE, RUN_DATE, SHOP, Case, Stage, answering, standing
+from lifecycle.sources import STREAMS, Page, Pages, Part, Reject, Stream
+from tests.sources.cases import PRIVATE, RUN_DATE, Case, Stage, answering, moment, person, standing
+from tests.sources.vendors import CASES, PAGE, SHOP
 
 PROJECT = Path(__file__).parents[1]
-ORDERS = CASES[0]
-BOUNCES = CASES[5]
+KINDS = ("woocommerce", "shopify", "shopware", "sendgrid")
+NAMED = {(case.kind, case.stream): case for case in CASES}
+ORDERS, BOUNCES = NAMED["woocommerce", "orders"], NAMED["sendgrid", "bounces"]
 NEXT_DAY = RUN_DATE + timedelta(days=1)
 
 
@@ -46,7 +50,9 @@ def stage(the_stage: Stage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     monkeypatch.setattr("tenacity.nap.time.sleep", lambda _: None)
     monkeypatch.setattr("lifecycle.sources.woocommerce.PAGE_SIZE", PAGE)
     monkeypatch.setattr("lifecycle.sources.sendgrid.PAGE_SIZE", PAGE)
+    monkeypatch.setattr("lifecycle.sources.sendgrid.LISTING_PAGE", PAGE)
     monkeypatch.setattr("lifecycle.sources.sendgrid.MOST_MESSAGES", PAGE)
+    monkeypatch.setattr("lifecycle.sources.shopware.PAGE_SIZE", PAGE)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     return the_stage
 
@@ -67,8 +73,7 @@ def raw(url: str, case: Case) -> dict[str, Any]:
 
 
 def pull(url: str, stage: Stage, case: Case = ORDERS, run_date: date = RUN_DATE) -> dict[str, int]:
-    source: Any = SHOP if case.kind == "woocommerce" else ESP
-    return extract.run(url, "demo", source, stage.connection(case.kind), run_date)
+    return extract.run(url, "demo", case.about, stage.connection(case.login, case.password), run_date)
 
 
 def only(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,18 +83,45 @@ def only(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(source, "streams", lambda *args: [s for s in every(*args) if s.name == case.stream])
 
 
-@pytest.mark.parametrize("kind", STREAMS)
+@pytest.mark.parametrize("kind", KINDS)
 def test_every_stream_of_a_source_lands_in_its_own_table_with_its_pull(url: str, stage: Stage, kind: str) -> None:
     cases = [case for case in CASES if case.kind == kind]
     vendor = cases[0].vendor()
     for case in cases:
         case.put(vendor, 1)
     stage.show(vendor.app)
-    assert pull(url, stage, cases[0]) == {case.stream: 1 for case in cases}
+    expected = {stream: int(stream != "events") for stream in STREAMS[kind]}  # there are no files of events
+    assert pull(url, stage, cases[0]) == expected
     for case in cases:
         assert len(raw(url, case)) == 1
     pulls = "select source, stream, documents, changed, pages > 0, finished_at >= started_at from raw.pull"
-    assert sorted(rows(url, pulls)) == sorted(("demo", case.stream, 1, 1, True, True) for case in cases)
+    assert sorted(rows(url, pulls)) == sorted(("demo", name, n, n, n > 0, True) for name, n in expected.items())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_of_documents_that_come_twice_every_stream_keeps_one(url: str, stage: Stage, kind: str) -> None:
+    cases = [case for case in CASES if case.kind == kind]
+    vendor = cases[0].vendor()
+    for case in cases:
+        for n in range(1, 13):
+            case.put(vendor, n)
+    stage.show(vendor.app)
+    streams = [twice(case.open(stage)) for case in cases]
+    assert extract.land(url, "demo", kind, streams, RUN_DATE) == {case.stream: 12 for case in cases}
+    for case in cases:
+        assert sorted(map(case.number, raw(url, case).values())) == list(range(1, 13))
+    assert rows(url, "select distinct documents from raw.pull") == [(24,)]
+
+
+def twice(stream: Stream) -> Stream:
+    """The same stream, whose pages come again."""
+
+    def pages(since: datetime | None) -> Pages:
+        assert stream.pages
+        yield from stream.pages(since)
+        yield from stream.pages(since)
+
+    return dataclasses.replace(stream, pages=pages)
 
 
 def test_a_document_is_landed_as_it_came_under_its_source_and_key(url: str, stage: Stage) -> None:
@@ -103,7 +135,16 @@ def test_a_document_is_landed_as_it_came_under_its_source_and_key(url: str, stag
     assert found == [("demo", datetime(2017, 12, 1, 9, tzinfo=UTC), document, False)]
 
 
-@pytest.mark.parametrize("case", [*CASES[:6], *CASES[-2:]], ids=lambda case: case.stream)
+@pytest.mark.parametrize(
+    "case",
+    [
+        *CASES[:6],
+        *(NAMED["sendgrid", stream] for stream in ("group_suppressions", "messages", "single_sends")),
+        NAMED["shopify", "orders"],
+        NAMED["shopware", "orders"],
+    ],
+    ids=lambda case: f"{case.kind}-{case.stream}",
+)
 def test_a_pull_that_fails_leaves_nothing_and_the_next_one_brings_everything(
     url: str, stage: Stage, case: Case, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -151,6 +192,19 @@ def test_a_document_that_did_not_change_keeps_its_moment_of_landing(url: str, st
     assert after["demo/2"] > before["demo/2"]
 
 
+def test_a_refund_that_does_not_date_its_order_is_found_in_recent_orders(url: str, stage: Stage) -> None:
+    shop = ORDERS.vendor(100)
+    stage.show(shop.app)
+    pull(url, stage)
+    old, recent = (f"{moment(n):%Y-%m-%dT%H:%M:%S}" for n in (1, 50))
+    for number, made in ((1, old), (50, recent)):
+        dates = {"date_created_gmt": made, "date_modified_gmt": made}
+        shop.put_order({"id": number, "status": "completed", "refunds": [{"id": 1, "total": "-1.00"}], **dates})
+    # the first is older than every hour of the overlap but one day, the second is not
+    assert pull(url, stage, run_date=NEXT_DAY)["orders"] == 2
+    assert not [call for call in stage.calls_to("/orders") if "page=11" in call.split("modified_after")[0]]
+
+
 def test_a_pull_goes_on_from_the_latest_change_less_the_overlap(url: str, stage: Stage) -> None:
     shop = ORDERS.vendor(25)
     for case in CASES[1:3]:
@@ -160,7 +214,8 @@ def test_a_pull_goes_on_from_the_latest_change_less_the_overlap(url: str, stage:
     assert not stage.calls_to("modified_after")
     stage.show(shop.app)
     pull(url, stage, run_date=NEXT_DAY)
-    assert stage.calls_to("/orders.*modified_after=2017-12-04T01%3A00%3A00")  # seven days before the 25th hour
+    assert stage.calls_to("/orders.*modified_after=2017-12-10T01%3A00%3A00")  # a day before the 25th hour
+    assert stage.calls_to("/orders.*[?]after=2017-12-04T01%3A00%3A00")  # seven days before
     assert stage.calls_to("/products.*modified_after=2017-12-09T01%3A00%3A00")
     assert stage.calls_to("/customers")
     assert not stage.calls_to("/customers.*modified_after")
@@ -238,7 +293,7 @@ def test_whatever_text_a_document_holds_it_lands(url: str, stage: Stage) -> None
 def test_two_shops_share_a_table_and_nothing_else(url: str, stage: Stage) -> None:
     stage.show(ORDERS.vendor(2).app)
     for name in ("north", "south"):
-        extract.run(url, name, SHOP, stage.connection("woocommerce"), RUN_DATE)
+        extract.run(url, name, SHOP, stage.connection("ck_demo", "cs_demo"), RUN_DATE)
     assert set(raw(url, ORDERS)) == {"north/1", "north/2", "south/1", "south/2"}
 
 
@@ -270,6 +325,140 @@ def test_the_working_folder_is_ours_alone_and_goes_with_the_pull(url: str, stage
     assert list(tmp_path.iterdir()) == []
 
 
+@dataclasses.dataclass
+class Folder:
+    """Files of a shop: name → (version, pages); which of them were read is noted."""
+
+    files: dict[str, tuple[str, list[Page]]] = dataclasses.field(default_factory=dict)
+    read: list[str] = dataclasses.field(default_factory=list)
+
+    def part(self, name: str) -> Part:
+        def pages() -> Pages:
+            self.read.append(name)
+            yield from self.files[name][1]
+
+        return Part(name, self.files[name][0], pages)
+
+    def land(self, url: str, source: str = "demo", run_date: date = RUN_DATE) -> int:
+        """Land what has not been read yet; how many documents changed."""
+        self.read.clear()
+        stream = Stream(
+            "orders",
+            key=lambda item: sources.identity(item, "id"),
+            changed_at=lambda _: None,
+            parts=lambda: [self.part(name) for name in self.files],
+        )
+        return extract.land(url, source, "files", [stream], run_date)["orders"]
+
+
+def page(*numbers: int, rejects: tuple[Reject, ...] = (), **more: Any) -> Page:
+    return Page([{"id": n, **more} for n in numbers], rejects=rejects)
+
+
+def misfit(file: str, line: int) -> Reject:
+    return Reject(file, line, "column 'total' (total): must be a number", person(line))
+
+
+PARTS = "select name, version, documents, rejected from raw.part where source = 'demo' order by 1"
+REJECTS = "select file, line, reason, \"row\", run_date from raw.reject where source = 'demo' order by 1, 2"
+
+
+def test_a_part_is_read_once_and_a_new_version_of_it_anew(url: str) -> None:
+    folder = Folder({"a": ("1", [page(1, 2), page(3)]), "b": ("1", [page(4)])})
+    assert folder.land(url) == 4
+    assert rows(url, PARTS) == [("a", "1", 3, 0), ("b", "1", 1, 0)]
+    assert (folder.land(url), folder.read) == (0, [])
+    folder.files |= {"a": ("2", [page(1, paid=True), page(5)]), "c": ("1", [])}
+    assert (folder.land(url, run_date=NEXT_DAY), folder.read) == (2, ["a", "c"])
+    assert rows(url, PARTS) == [("a", "2", 2, 0), ("b", "1", 1, 0), ("c", "1", 0, 0)]
+    found = dict(rows(url, "select id, doc from raw.files__orders"))
+    assert found == {f"demo/{n}": {"id": n} for n in (2, 3, 4, 5)} | {"demo/1": {"id": 1, "paid": True}}
+    assert not rows(url, "select * from raw.files__orders where is_deleted")
+
+
+def test_a_part_is_known_for_its_source_alone(url: str) -> None:
+    folder = Folder({"a": ("1", [page(1, rejects=(misfit("a", 2),))])})
+    assert (folder.land(url), folder.land(url, "other"), folder.read) == (1, 1, ["a"])
+    folder.files["a"] = ("2", [page(1)])
+    folder.land(url, "other")
+    assert len(rows(url, REJECTS)) == 1
+
+
+def test_a_row_that_does_not_fit_is_kept_until_its_file_is_mended(url: str, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    broken, other = page(1, rejects=(misfit("a", 2), misfit("a", 3))), page(2, rejects=(misfit("b", 7),))
+    folder = Folder({"a": ("1", [broken, page(3, rejects=(misfit("a", 9),))]), "b": ("1", [other])})
+    assert folder.land(url) == 3
+    why = "column 'total' (total): must be a number"
+    of_b = ("b", 7, why, person(7), RUN_DATE)
+    assert rows(url, REJECTS) == [*(("a", n, why, person(n), RUN_DATE) for n in (2, 3, 9)), of_b]
+    assert rows(url, PARTS) == [("a", "1", 2, 3), ("b", "1", 1, 1)]
+    assert "demo, stream orders: 4 rows don't fit: see raw.reject" in caplog.text
+    assert not [word for word in PRIVATE if word in caplog.text]
+    assert folder.land(url, run_date=NEXT_DAY) == 0
+    assert len(rows(url, REJECTS)) == 4
+    folder.files["a"] = ("2", [page(1, 2, rejects=(misfit("a", 3),))])
+    assert folder.land(url, run_date=NEXT_DAY) == 0
+    assert rows(url, REJECTS) == [("a", 3, why, person(3), NEXT_DAY), of_b]
+    folder.files["a"] = ("3", [page(1, 2, 3)])
+    folder.land(url, run_date=NEXT_DAY)
+    assert rows(url, REJECTS) == [of_b]
+
+
+def test_more_misfits_than_can_be_an_accident_stop_the_pull_with_nothing_landed(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(extract, "MOST_REJECTS", 3)
+    folder = Folder({"a": ("1", [page(1, rejects=(misfit("a", 2), misfit("a", 3)))])})
+    folder.files["b"] = ("1", [page(2, rejects=(misfit("b", 2), misfit("b", 3)))])
+    words = "^demo, stream orders, page 2: more than 3 rows don't fit, the first because: column 'total'"
+    with pytest.raises(AnswerUnreadable, match=words) as raised:
+        folder.land(url)
+    assert not [word for word in PRIVATE if word in str(raised.value)]
+    tables = ("raw.files__orders", "raw.part", "raw.reject", "raw.pull")
+    assert [rows(url, f"select * from {table}") for table in tables] == [[], [], [], []]
+    folder.files["b"] = ("2", [page(2, rejects=(misfit("b", 2),))])
+    assert (folder.land(url), folder.read) == (2, ["a", "b"])
+    assert len(rows(url, REJECTS)) == 3
+
+
+def test_a_part_that_breaks_off_is_read_anew_with_all_that_came_with_it(url: str) -> None:
+    folder = Folder({"a": ("1", [page(1, rejects=(misfit("a", 2),))]), "b": ("1", [page(2), Page([{"no": "key"}])])})
+    with pytest.raises(AnswerUnreadable, match=r"^demo, stream orders, page 3: a document has no key"):
+        folder.land(url)
+    assert (rows(url, PARTS), rows(url, REJECTS)) == ([], [])
+    folder.files["b"] = ("1", [page(2)])
+    assert (folder.land(url), folder.read) == (2, ["a", "b"])
+
+
+def test_a_row_that_does_not_fit_is_kept_whatever_text_it_holds(url: str) -> None:
+    odd = Reject("a", 1, "the line is no JSON", "nul \0, half \ud83d, whole \U0001f600, 'quote")
+    folder = Folder({"a": ("1", [page(1, rejects=(odd,))])})
+    assert folder.land(url) == 1
+    [(*_, row, _)] = rows(url, REJECTS)
+    assert row == "nul \ufffd, half \ufffd, whole \U0001f600, 'quote"
+
+
+def test_progress_is_told_in_pages_documents_rate_and_what_is_to_come(
+    url: str, stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(extract, "PROGRESS_EVERY", -1)
+    caplog.set_level("INFO")
+    stage.show(BOUNCES.vendor(25).app)  # a source that does not tell how many there are
+    extract.land(url, "demo", "sendgrid", [BOUNCES.open(stage)], RUN_DATE)
+    stage.show(ORDERS.vendor(25).app)
+    extract.land(url, "demo", "woocommerce", [ORDERS.open(stage)], RUN_DATE)
+    told = [re.sub(r"\d+ a second", "N a second", line) for line in caplog.messages if "a second" in line]
+    assert told[-4:] == [
+        "demo, stream orders: 1 pages, 10 documents, N a second, 15 to come",
+        "demo, stream orders: 2 pages, 20 documents, N a second, 5 to come",
+        "demo, stream orders: 3 pages, 25 documents, N a second, 0 to come",
+        "demo, stream orders, whole: 3 pages, 25 documents, N a second, 0 to come",
+    ]
+    assert re.fullmatch(r"demo, stream bounces, whole: \d pages, 25 documents, N a second", told[-5])
+    assert not [word for word in PRIVATE if word in caplog.text]
+
+
 json_values = st.recursive(
     st.none()
     | st.booleans()
@@ -288,7 +477,7 @@ def writable(value: Any) -> Any:
     """The value as jsonb can hold it."""
     if isinstance(value, str):
         whole = value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
-        return extract.UNWRITABLE.sub("\ufffd", whole)
+        return sources.UNWRITABLE.sub("\ufffd", whole)
     if isinstance(value, float):
         return value if abs(value) < float("inf") else None
     if isinstance(value, dict):
@@ -314,7 +503,7 @@ def jsonb(new_database: Callable[[], str]) -> Iterator[psycopg.Connection[Any]]:
 PULL = """
 import datetime, sys
 from lifecycle import extract, settings
-shop = settings.Shop(kind="woocommerce", connection="shop", timezone="UTC", currency="USD")
+shop = settings.WooCommerceShop(kind="woocommerce", connection="shop", timezone="UTC", currency="USD")
 where = settings.Connection("shop", host=sys.argv[2], login="ck_demo", password="cs_demo")
 extract.run(sys.argv[1], "demo", shop, where, datetime.date(2017, 12, 31))
 """

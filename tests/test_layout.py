@@ -16,7 +16,10 @@ LIFECYCLE = PLUGINS / "lifecycle"
 MODULES = sorted(LIFECYCLE.rglob("*.py"))
 # Each storey may import the ones before it, and no neighbour. A destination may read by its source.
 STOREYS = (("errors",), ("settings", "web", "warehouse"), ("sources",), ("destinations",))
-ROOMS = ("extract", "transform", "quality", "plan", "deliver", "reconcile", "publish", "calibrate")
+ROOMS = (
+    *("extract", "sweep", "check", "transform", "quality", "plan", "deliver", "reconcile", "publish", "calibrate"),
+    "receiver",
+)
 HEAVY = {"dbt", "dlt", "great_expectations", "pandas", "scipy"}
 
 MACHINE_PATH = re.compile(

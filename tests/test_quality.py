@@ -50,7 +50,9 @@ select source, stream, '2017-12-31', '2018-01-01 08:30Z', '2018-01-01 08:31Z', 1
 from (values
     ('demo', 'orders'), ('demo', 'customers'), ('demo', 'products'), ('esp', 'contacts'),
     ('esp', 'list_members'), ('esp', 'bounces'), ('esp', 'blocks'), ('esp', 'spam_reports'),
-    ('esp', 'unsubscribes'), ('esp', 'invalid_emails'), ('esp', 'group_suppressions'), ('esp', 'messages')
+    ('esp', 'unsubscribes'), ('esp', 'invalid_emails'), ('esp', 'group_suppressions'), ('esp', 'messages'),
+    ('esp', 'events'), ('esp', 'single_sends'), ('esp', 'single_send_stats'), ('esp', 'automation_stats'),
+    ('esp', 'unsubscribe_groups')
 ) as pulls (source, stream);
 
 insert into raw.woocommerce__orders
@@ -154,7 +156,7 @@ from generate_series({first}, {last}) as n
 """
 KNOWN_ORDERS = {
     "gate": "raw",
-    "suite": "woocommerce__orders_volume/demo",
+    "suite": "orders_volume/demo",
     "expectation": "known_orders_do_not_vanish",
 }
 KNOWN_PERSONS = {"gate": "marts", "suite": "persons", "expectation": "persons_do_not_vanish"}
@@ -230,7 +232,7 @@ def without(table: str, part: str, share: int) -> str:
 def test_sound_data_passes_every_shipped_check(url: str, gate: quality.Gate) -> None:
     counts = run(url, gate)
     assert counts == {"passed": counts["passed"], "warning": 0, "critical": 0}
-    expected = {"raw": 41, "marts": 11}
+    expected = {"raw": 52, "marts": 11}
     assert rows(url, "select count(*), bool_and(success) from quality.result") == [(expected[gate], True)]
 
 
@@ -246,7 +248,7 @@ def test_message_activity_is_not_missed_where_it_is_switched_off(url: str) -> No
     quality.run(url, "raw", RUN_DATE, SETTINGS.model_copy(update={"esp": esp}))
 
 
-ORDERS, VOLUME = "woocommerce__orders/demo", "woocommerce__orders_volume/demo"
+ORDERS, VOLUME = "woocommerce__orders/demo", "orders_volume/demo"
 CONTACTS, SUPPRESSIONS = "sendgrid__contacts/esp", "sendgrid__suppressions/esp"
 
 
@@ -308,31 +310,37 @@ CONTACTS, SUPPRESSIONS = "sendgrid__contacts/esp", "sendgrid__suppressions/esp"
             id="customers-without-email",
         ),
         pytest.param(
-            "raw/woocommerce__orders_volume",
+            "raw/reject",
+            "insert into raw.reject values ('demo', 'orders', 'orders.csv', 7, 'total is no amount', '', '2017-12-31')",
+            {"reject every_row_fits": "warning"},
+            id="a-row-that-does-not-fit",
+        ),
+        pytest.param(
+            "raw/orders_volume",
             PAST_NIGHTS.format(**KNOWN_ORDERS, first=1, last=7, observed=230),
             {f"{VOLUME} known_orders_do_not_vanish": "critical"},
             id="known-orders-vanish",
         ),
         pytest.param(
-            "raw/woocommerce__orders_volume",
+            "raw/orders_volume",
             PAST_NIGHTS.format(**KNOWN_ORDERS, first=1, last=7, observed=219),
             {},
             id="a-few-known-orders-fewer",
         ),
         pytest.param(
-            "raw/woocommerce__orders_volume",
+            "raw/orders_volume",
             PAST_NIGHTS.format(**KNOWN_ORDERS, first=8, last=14, observed=2300),
             {},
             id="known-orders-vanished-long-ago",
         ),
         pytest.param(
-            "raw/woocommerce__orders_volume",
+            "raw/orders_volume",
             "delete from raw.woocommerce__orders where cursor_at >= '2018-01-01'",
             {f"{VOLUME} new_orders_are_as_many_as_usual": "warning"},
             id="hardly-any-new-order",
         ),
         pytest.param(
-            "raw/woocommerce__orders_volume",
+            "raw/orders_volume",
             "insert into raw.woocommerce__orders"
             " select id || '-' || n, source, cursor_at, doc, loaded_at, is_deleted"
             " from raw.woocommerce__orders, generate_series(1, 6) as n where cursor_at >= '2018-01-01'",
@@ -340,7 +348,7 @@ CONTACTS, SUPPRESSIONS = "sendgrid__contacts/esp", "sendgrid__suppressions/esp"
             id="far-too-many-new-orders",
         ),
         pytest.param(
-            "raw/woocommerce__orders_volume",
+            "raw/orders_volume",
             "delete from raw.woocommerce__orders where split_part(id, '/', 2)::integer > 70",
             {},
             id="too-few-orders-to-compare",
@@ -610,7 +618,7 @@ def test_a_gate_without_suites_is_an_error(url: str, suites: Path) -> None:
 
 def test_an_unknown_each_is_an_error_that_lists_the_valid_ones(url: str, suites: Path) -> None:
     write(suites, "select 1 as n", at_most(5), each="woocomerce")
-    with pytest.raises(SettingsInvalid, match="valid values: stream, audience, woocommerce, sendgrid"):
+    with pytest.raises(SettingsInvalid, match="valid values: stream, shop, audience, woocommerce"):
         run(url, "marts")
 
 

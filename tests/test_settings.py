@@ -126,7 +126,11 @@ def test_what_is_left_out_has_a_default_and_may_contact_nobody_without_consent()
         ("schedule", "at night", "schedule: 'at night' is no cron expression; give five fields"),
         ("currency", "Fr.", "currency: String should match pattern '^[A-Z]{3}$', not 'Fr.'"),
         ("shops", {}, "shops: Dictionary should have at least 1 item"),
-        ("shops.laden.kind", "magento", "shops.laden.kind: Input should be 'woocommerce', not 'magento'"),
+        (
+            "shops.laden.kind",
+            "magento",
+            "shops.laden.kind: Input should be 'woocommerce', 'shopify', 'shopware', 'files', 'sql', not 'magento'",
+        ),
         (
             "shops.laden.overlap_days",
             -1,

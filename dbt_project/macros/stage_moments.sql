@@ -4,12 +4,14 @@
 #}
 {% macro stage_moments(rulesets) -%}
     {%- set shops = var("lifecycle")["shops"] -%}
-    {%- set has_accounts = (
-        shops.values()
-        | selectattr("account_field", "defined")
-        | selectattr("account_field")
-        | list
-    ) -%}
+    {%- set with_accounts = [] -%}
+    {%- for shop in shops.values() -%}
+        {%- if shop["kind"] in ["shopify", "shopware"]
+            or shop.get("account_field")
+            or "account_number" in (shop.get("customers") or {}).get("columns", {}) -%}
+            {%- do with_accounts.append(shop) -%}
+        {%- endif -%}
+    {%- endfor -%}
     {%- for name, ruleset in rulesets.items() -%}
         {%- set customers = ruleset.get("customers", "all") -%}
         {%- set some_shops = ruleset.get("shops") -%}
@@ -19,7 +21,7 @@
         {{ _entries(name, some_shops, customers) }}
         union all
         {{ _purchases(name, some_shops, customers, shops | length == 1) }}
-        {%- if has_accounts and customers != "b2c" %}
+        {%- if with_accounts and customers != "b2c" %}
             union all
             {{ _account_moments(name, some_shops) }}
         {%- endif -%}

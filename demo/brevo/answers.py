@@ -34,6 +34,15 @@ def refusal_body(status: int) -> object:
     return {"code": codes.get(status, "bad_request"), "message": f"refused with {status}"}
 
 
+async def get_account(_request: Request, _account: Account) -> Response:
+    """Show whose account it is."""
+    holder = {"email": "owner@example.com", "firstName": "Ada", "lastName": "Lovelace", "companyName": "Demo"}
+    address = {"street": "1 Main Street", "city": "Springfield", "zipCode": "00000", "country": "USA"}
+    plan = [{"type": "free", "credits": 300, "creditsType": "sendLimit"}]
+    relay = {"enabled": False, "data": {"userName": "owner@example.com", "relay": "smtp.example.com", "port": 587}}
+    return _json({**holder, "address": address, "plan": plan, "relay": relay})
+
+
 async def get_folders(request: Request, account: Account) -> Response:
     """Show a page of the folders."""
     rows = [{"id": number, "name": name, **_totals(0)} for number, name in account.folders.items()]
@@ -143,6 +152,7 @@ async def download(request: Request, account: Account) -> Response:
 
 
 ANSWERS: Mapping[tuple[str, str], Answer] = {
+    ("GET", "/v3/account"): get_account,
     ("GET", "/v3/contacts/folders"): get_folders,
     ("POST", "/v3/contacts/folders"): post_folder,
     ("GET", "/v3/contacts/lists"): get_lists,

@@ -8,7 +8,7 @@
 | `activity` | the query language of `/v3/messages` |
 | `gate`, `refusal` | keys and rate limits; error answers |
 | `routes`, `desk` | which answer belongs to which call; what every answer works with |
-| `people`, `lists`, `events` | the answers |
+| `people`, `lists`, `events`, `campaigns` | the answers |
 """
 
 from demo.esp.gate import RateLimit

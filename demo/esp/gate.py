@@ -21,8 +21,10 @@ FULL = (
     "marketing.delete",
     "messages.read",
     "suppression.read",
+    "asm.groups.read",
+    "asm.groups.suppressions.read",
 )
-READ_ONLY = ("marketing.read", "messages.read", "suppression.read")
+READ_ONLY = tuple(scope for scope in FULL if scope.endswith(".read"))
 POSTED_READS = ("/v3/marketing/contacts/search/emails", "/v3/marketing/contacts/exports")
 
 

@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from demo.esp import events, jobs, lists, people
+from demo.esp import campaigns, events, jobs, lists, people
 from demo.esp.desk import Desk
 
 CONTACTS = "/v3/marketing/contacts"
@@ -34,6 +34,9 @@ ANSWERS: dict[tuple[str, str], Answer] = {
     ("POST", lists.FIELDS): lists.post_field,
     ("PATCH", f"{lists.FIELDS}/{{id}}"): lists.patch_field,
     ("DELETE", f"{lists.FIELDS}/{{id}}"): lists.delete_field,
+    ("GET", campaigns.SINGLE_SENDS): campaigns.get_single_sends,
+    ("GET", f"{campaigns.STATISTICS}/singlesends"): campaigns.get_statistics("singlesends"),
+    ("GET", f"{campaigns.STATISTICS}/automations"): campaigns.get_statistics("automations"),
     ("GET", "/v3/suppression/{kind}"): events.get_suppressions,
     ("GET", "/v3/asm/groups"): events.get_groups,
     ("GET", "/v3/asm/groups/{id:int}"): events.get_group,

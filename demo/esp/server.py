@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import orjson
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -94,6 +95,29 @@ class Esp:
     def leave_group(self, group_id: int, email: str, created: datetime) -> None:
         """Unsubscribe an address from a group."""
         self.store.run("insert into group_member values (?, ?, ?)", (group_id, email, _epoch(created)))
+
+    def add_single_send(
+        self,
+        key: str,
+        name: str,
+        created_at: datetime,
+        *,
+        categories: Sequence[str] = (),
+        sent_at: datetime | None = None,
+    ) -> None:
+        """Put in a Single Send, triggered if it has been sent; one with the same id is replaced."""
+        created, sent = _epoch(created_at), None if sent_at is None else _epoch(sent_at)
+        row = (key, name, orjson.dumps(list(categories)).decode(), "triggered" if sent else "draft", sent, created)
+        self.store.run("insert or replace into single_send values (?, ?, ?, ?, ?, ?, ?)", (*row, sent or created))
+
+    def remove_single_send(self, key: str) -> None:
+        """Delete a Single Send, as the account's owner can; its counts stay."""
+        self.store.run("delete from single_send where id = ?", (key,))
+
+    def count(self, kind: str, key: str, **counts: int) -> None:
+        """Set the counts of one of the `singlesends` or `automations`; what is not given is 0."""
+        row = (kind, key, orjson.dumps(counts).decode())
+        self.store.run("insert or replace into statistics values (?, ?, ?)", row)
 
     def add_messages(self, messages: Sequence[Mapping[str, Any]]) -> None:
         """Add states of messages as the API shows them; the latest that the clock allows is shown."""

@@ -39,6 +39,11 @@ create table if not exists suppression_group (
     id integer primary key, name text not null, description text not null);
 create table if not exists group_member (
     group_id integer not null, email text not null, created_at integer not null);
+create table if not exists single_send (
+    id text primary key, name text not null, categories text not null, status text not null,
+    send_at integer, created_at integer not null, updated_at integer not null);
+create table if not exists statistics (
+    kind text not null, id text not null, counts text not null, primary key (kind, id)) without rowid;
 create table if not exists message (
     msg_id text not null, from_email text not null, subject text not null, to_email text not null,
     status text not null, opens_count integer not null, clicks_count integer not null,

@@ -12,8 +12,10 @@ import os
 import re
 import shutil
 import tempfile
+import time
 import zlib
 from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -23,19 +25,20 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from lifecycle import warehouse
+from lifecycle import sources, warehouse
 from lifecycle.errors import AnswerUnreadable, LifecycleError, RetryLater
 from lifecycle.settings import Connection, Esp, Shop
-from lifecycle.sources import STREAMS, Document, Page, Stream
+from lifecycle.sources import STREAMS, Document, Page, Pages, Reject, Stream
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-PROGRESS_EVERY = 100
+#: Seconds between two lines on how far a stream is.
+PROGRESS_EVERY = 10.0
+#: More rows than this that don't fit are no accident.
+MOST_REJECTS = 10_000
 #: A NUL, which JSON can write and jsonb can't hold; an even number of backslashes before it is text.
 NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
-#: What a text in PostgreSQL can't hold: a NUL, and half of a surrogate pair.
-UNWRITABLE = re.compile("[\0\ud800-\udfff]")
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +52,17 @@ class _Reading:
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     pages: int = 0
     documents: int = 0
+    total: int | None = None
     cursor_at: datetime | None = None
+    known_parts: AbstractSet[tuple[str, str]] = frozenset()
+    parts: list[tuple[str, str, int, int]] = field(default_factory=list)
+    rejects: list[Reject] = field(default_factory=list)
+
+    def progress(self) -> str:
+        """Pages, documents, how many a second, and how many are to come where the source tells."""
+        seconds = (datetime.now(UTC) - self.started_at).total_seconds()
+        told = f"{self.pages} pages, {self.documents} documents, {self.documents / max(seconds, 0.001):.0f} a second"
+        return told if self.total is None else f"{told}, {max(self.total - self.documents, 0)} to come"
 
 
 def prepare(url: str) -> None:
@@ -68,11 +81,13 @@ def run(url: str, name: str, source: Shop | Esp, connection: Connection, run_dat
 
 def land(url: str, name: str, kind: str, streams: list[Stream], run_date: date) -> dict[str, int]:
     """Read streams to their end and land them in ``raw.<kind>__<stream>``; as ``run``."""
-    known = warehouse.cursors(url, name)
+    known, parts = warehouse.cursors(url, name), warehouse.known_parts(url, name)
     readings = []
     for stream in streams:
-        cursor = known.get(stream.name)
-        readings.append(_Reading(stream, since=cursor - stream.overlap if cursor else None, cursor_at=cursor))
+        cursor, since = known.get(stream.name), None
+        if cursor:
+            since = cursor - stream.overlap
+        readings.append(_Reading(stream, since, cursor_at=cursor, known_parts=parts.get(stream.name, frozenset())))
     landing = f"landing_{name}"
     with warehouse.only_one(url, f"extract {name}"):
         _land(url, landing, [(f"{kind}__{each.stream.name}", _tables(name, each)) for each in readings])
@@ -95,36 +110,63 @@ def _merge(
         documents=reading.documents,
         cursor_at=reading.cursor_at,
     )
+    warehouse.record_parts(database, pull, reading.parts)
+    rejects = [
+        (each.file, each.line, each.reason, sources.UNWRITABLE.sub("\ufffd", each.row)) for each in reading.rejects
+    ]
+    warehouse.record_rejects(database, pull, rejects)
+    if reading.rejects:
+        log.warning("%s, stream %s: %d rows don't fit: see raw.reject", name, reading.stream.name, len(reading.rejects))
     return warehouse.merge(database, kind, landing, pull)
 
 
 def _tables(name: str, reading: _Reading) -> Iterator["pa.Table"]:
     """A stream's pages as Arrow tables."""
-    with contextlib.closing(_read_ahead(reading.stream.pages(reading.since))) as pages:
+    told = time.monotonic()
+    with contextlib.closing(_read_ahead(_pages(reading))) as pages:
         while (table := _next_table(name, reading, pages)) is not None:
             reading.pages += 1
             if table.num_rows:
                 yield table
-            if reading.pages % PROGRESS_EVERY == 0:
-                place = f"{name}, stream {reading.stream.name}"
-                log.info("%s: %d pages, %d documents", place, reading.pages, reading.documents)
+            if time.monotonic() - told > PROGRESS_EVERY:
+                told = time.monotonic()
+                log.info("%s, stream %s: %s", name, reading.stream.name, reading.progress())
+    log.info("%s, stream %s, whole: %s", name, reading.stream.name, reading.progress())
 
 
-def _next_table(name: str, reading: _Reading, pages: Iterator[Page]) -> "pa.Table | None":
+def _pages(reading: _Reading) -> Pages:
+    """What a stream gives: the pages since the last reading, or those of the parts that have not been read yet."""
+    stream = reading.stream
+    if stream.pages:
+        yield from stream.pages(reading.since)
+    for part in stream.parts() if stream.parts else ():
+        if (part.name, part.version) not in reading.known_parts:
+            documents = rejected = 0
+            for page in part.pages():
+                yield page
+                documents += len(page)
+                rejected += len(getattr(page, "rejects", ()))
+            reading.parts.append((part.name, part.version, documents, rejected))
+
+
+def _next_table(name: str, reading: _Reading, pages: Pages) -> "pa.Table | None":
     """The next page; ``None`` after the last. An error says at which source, stream and page it happened."""
-    place = f"{name}, stream {reading.stream.name}, page {reading.pages + 1}"
-    try:
+    with sources.reading(f"{name}, stream {reading.stream.name}, page {reading.pages + 1}"):
         page = next(pages, None)
+        if isinstance(page, Page):
+            _note(reading, page)
         return None if page is None else _table(name, reading, page)
-    except LifecycleError as error:
-        error.args = (f"{place}: {error}", *error.args[1:])
-        raise
-    except (LookupError, TypeError, AttributeError, ValueError) as error:
-        message = f"{place}: the answer is not what its contract says ({type(error).__name__})"
-        raise AnswerUnreadable(message).with_traceback(error.__traceback__) from None
 
 
-def _read_ahead(pages: Iterator[Page]) -> Generator[Page, None, None]:
+def _note(reading: _Reading, page: Page) -> None:
+    reading.total = page.total if reading.total is None else reading.total
+    reading.rejects += page.rejects
+    if len(reading.rejects) > MOST_REJECTS:
+        message = f"more than {MOST_REJECTS:,} rows don't fit, the first because: {reading.rejects[0].reason}"
+        raise AnswerUnreadable(message)
+
+
+def _read_ahead(pages: Pages) -> Generator[list[Document], None, None]:
     """The same pages; the next one is asked for while this one is worked on."""
     with ThreadPoolExecutor(max_workers=1) as reader:
         coming = reader.submit(next, pages, None)
@@ -133,28 +175,20 @@ def _read_ahead(pages: Iterator[Page]) -> Generator[Page, None, None]:
             yield page
 
 
-def _table(name: str, reading: _Reading, page: Page) -> "pa.Table":
+def _table(name: str, reading: _Reading, page: list[Document]) -> "pa.Table":
     """One page as an Arrow table of ``id, source, cursor_at, doc, loaded_at, is_deleted``."""
     import pyarrow as pa
 
     moment = pa.timestamp("us", tz="UTC")
     kinds = (pa.string(), pa.string(), moment, pa.string(), moment, pa.bool_())
     now, stream = datetime.now(UTC), reading.stream
-    ids = [f"{name}/{_key(stream, document)}" for document in page]
+    ids = [f"{name}/{sources.document_key(stream, document)}" for document in page]
     changes = [stream.changed_at(document) for document in page]
     reading.documents += len(page)
     reading.cursor_at = _furthest(reading, changes)
     columns = ids, [name] * len(page), changes, [_text(document) for document in page], [now] * len(page)
     arrays = [pa.array(column, kind) for column, kind in zip((*columns, [False] * len(page)), kinds, strict=True)]
     return pa.Table.from_arrays(arrays, names=warehouse.DOCUMENT_COLUMNS)
-
-
-def _key(stream: Stream, document: Document) -> str:
-    try:
-        return UNWRITABLE.sub("\ufffd", stream.key(document))
-    except (KeyError, TypeError, AttributeError) as error:
-        message = f"a document has no key ({error})"
-        raise AnswerUnreadable(message) from None
 
 
 def _furthest(reading: _Reading, changes: Iterable[datetime | None]) -> datetime | None:
@@ -169,7 +203,7 @@ def _text(document: Document) -> str:
         text = orjson.dumps(document).decode()
     except TypeError:  # a number beyond 64 bits, or half a surrogate pair
         finite = json.loads(json.dumps(document), parse_constant=lambda _: None)
-        text = UNWRITABLE.sub("\ufffd", json.dumps(finite, ensure_ascii=False))
+        text = sources.UNWRITABLE.sub("\ufffd", json.dumps(finite, ensure_ascii=False))
     return NUL.sub("\\1\ufffd", text) if "\\u0000" in text else text
 
 

@@ -30,8 +30,8 @@ from psycopg.rows import dict_row
 
 from lifecycle import warehouse
 from lifecycle.errors import GateFailed, RetryLater, SettingsInvalid
-from lifecycle.settings import EXPECTATIONS, Esp, Settings
-from lifecycle.sources import STREAMS
+from lifecycle.settings import ESP, EXPECTATIONS, Esp, Settings
+from lifecycle.sources import ORDERED_AT, STREAMS
 
 if TYPE_CHECKING:
     from great_expectations.datasource.fluent.postgres_datasource import PostgresDatasource
@@ -154,24 +154,32 @@ def _places(each: str | None, settings: Settings, file: Path) -> dict[str, dict[
     if each == "audience":
         shares = {name: audience.holdout_share for name, audience in settings.audiences.items()}
         return {name: {"audience": name, "holdout_share": share} for name, share in shares.items()}
+    if each == "shop":
+        shops = {name: warehouse.document_table(shop.kind, "orders") for name, shop in settings.shops.items()}
+        dates = {name: ORDERED_AT[shop.kind] for name, shop in settings.shops.items()}
+        return {name: {**sources[name], "orders": shops[name], "ordered_at": dates[name]} for name in shops}
     if each not in STREAMS:
-        message = f"{file}: unknown meta.each '{each}'; valid values: stream, audience, {', '.join(STREAMS)}"
+        message = f"{file}: unknown meta.each '{each}'; valid values: stream, shop, audience, {', '.join(STREAMS)}"
         raise SettingsInvalid(message)
     return {name: sources[name] for name, source in settings.sources().items() if source.kind == each}
 
 
 def _expected_pulls(settings: Settings) -> list[tuple[str, str]]:
     """Every (source, stream) that a night reads."""
-    unwanted = set() if settings.esp.message_activity else {("esp", "messages")}
+    unwanted = set() if settings.esp.message_activity else {(ESP, "messages")}
+    if not settings.esp.campaigns:
+        unwanted |= {(ESP, stream) for stream in ("single_sends", "single_send_stats", "automation_stats")}
+    unwanted |= {(name, "customers") for name, shop in settings.shops.items() if not shop.has_customers()}
     pulls = [(name, stream) for name, source in settings.sources().items() for stream in STREAMS[source.kind]]
     return [pull for pull in pulls if pull not in unwanted]
 
 
 def _bind(statement: str, values: Mapping[str, object]) -> str:
-    """Put the values, as SQL literals, where the statement names them; ``::`` and other names stay."""
+    """Put the values and names in SQL where the statement names them; ``::`` and other names stay."""
 
     def literal(match: re.Match[str]) -> str:
-        return sql.Literal(values[match[1]]).as_string() if match[1] in values else match[0]
+        value = values.get(match[1], sql.SQL(match[0]))
+        return (value if isinstance(value, sql.Composable) else sql.Literal(value)).as_string()
 
     return re.sub(r"(?<![:\w]):([a-z_]+)\b", literal, statement)
 

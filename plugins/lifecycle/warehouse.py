@@ -6,7 +6,7 @@ Rooms write their own SQL and run it on a connection from here.
 import contextlib
 import logging
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -122,6 +122,116 @@ def merge(connection: Connection, kind: str, landing: str, pull: Pull) -> int:
         ],
     )  # fmt: skip
     return changed
+
+
+def known_parts(url: str, source: str) -> dict[str, set[tuple[str, str]]]:
+    """Stream → (name, version) of every part of it that has landed."""
+    with connect(url) as connection:
+        rows = connection.execute("select stream, name, version from raw.part where source = %s", [source])
+        known: dict[str, set[tuple[str, str]]] = {}
+        for stream, name, version in rows:
+            known.setdefault(stream, set()).add((name, version))
+        return known
+
+
+def record_parts(connection: Connection, pull: Pull, parts: Iterable[tuple[str, str, int, int]]) -> None:
+    """Note the parts that a pull has read: (name, version, documents, rejected); their former rejects are forgotten."""
+    for part in parts:
+        about = [pull.source, pull.stream, *part]
+        connection.execute("delete from raw.reject where source = %s and stream = %s and file = %s", about[:3])
+        connection.execute(
+            """
+            insert into raw.part (source, stream, name, version, documents, rejected)
+            values (%s, %s, %s, %s, %s, %s)
+            on conflict (source, stream, name) do update
+            set version = excluded.version, documents = excluded.documents, rejected = excluded.rejected,
+                loaded_at = excluded.loaded_at
+            """,
+            about,
+        )
+
+
+def record_rejects(connection: Connection, pull: Pull, rejects: Iterable[tuple[str, int, str, str]]) -> None:
+    """Keep the rows that did not fit: (file, line, reason, row); what the same date's pull put aside is forgotten."""
+    connection.execute(
+        "delete from raw.reject where source = %s and stream = %s and run_date = %s and file not in"
+        " (select name from raw.part where part.source = reject.source and part.stream = reject.stream)",
+        [pull.source, pull.stream, pull.run_date],
+    )
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            """
+            insert into raw.reject (source, stream, file, line, reason, "row", run_date)
+            values (%s, %s, %s, %s, %s, %s, %s)
+            on conflict (source, stream, run_date, file, line) do update
+            set reason = excluded.reason, "row" = excluded."row"
+            """,
+            [[pull.source, pull.stream, *reject, pull.run_date] for reject in rejects],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """What a look at everything that a stream holds came to, in documents."""
+
+    listed: int
+    known: int
+    vanished: int
+    returned: int
+
+
+def compare_listing(connection: Connection, kind: str, source: str, stream: str, ids: Iterable[str]) -> Sweep:
+    """Bring a listing into the temporary table ``listed`` and tell how ``raw`` differs from it."""
+    names = {"raw": document_table(kind, stream)}
+    connection.execute("create temporary table listed (id text not null) on commit drop")
+    with connection.cursor().copy("copy listed (id) from stdin") as rows:
+        for each in ids:
+            rows.write_row([each])
+    connection.execute("create index on listed (id); analyze listed")
+    # not before: a listing takes long, and other sources' nights must not wait for it
+    connection.execute("select pg_advisory_xact_lock(%s)", [_lock_key(f"merge {kind}__{stream}")])
+    row = connection.execute(
+        sql.SQL(
+            """
+            select (select count(distinct id) from listed),
+                count(*) filter (where not is_deleted),
+                count(*) filter (where not is_deleted and not is_listed),
+                count(*) filter (where is_deleted and is_listed)
+            from (
+                select is_deleted, exists (select from listed where listed.id = raw.id) as is_listed
+                from {raw} as raw where source = %s
+            ) as documents
+            """
+        ).format(**names),
+        [source],
+    ).fetchone()
+    return Sweep(*(row or (0, 0, 0, 0)))
+
+
+def mark_vanished(connection: Connection, kind: str, source: str, stream: str, run_date: date, found: Sweep) -> None:
+    """Mark what is not ``listed`` as deleted and what is there again as not deleted; record the sweep."""
+    connection.execute(
+        sql.SQL(
+            """
+            update {raw} as known
+            set is_deleted = not known.is_deleted, loaded_at = (
+                select greatest(statement_timestamp(), max(loaded_at) + interval '1 microsecond') from {raw}
+            )
+            where source = %s and is_deleted = exists (select from listed where listed.id = known.id)
+            """
+        ).format(raw=document_table(kind, stream)),
+        [source],
+    )
+    connection.execute(
+        """
+        insert into raw.sweep (source, stream, run_date, listed, vanished, returned)
+        values (%s, %s, %s, %s, %s, %s)
+        on conflict (source, stream, run_date) do update
+        set listed = excluded.listed, vanished = excluded.vanished, returned = excluded.returned,
+            swept_at = excluded.swept_at
+        """,
+        [source, stream, run_date, found.listed, found.vanished, found.returned],
+    )
 
 
 def cursors(url: str, source: str) -> dict[str, datetime | None]:

@@ -17,6 +17,43 @@ create table if not exists raw.pull (
     primary key (source, stream, run_date)
 );
 
+-- A piece of a stream, such as a file, that was read once; another version of it is read anew.
+create table if not exists raw.part (
+    source text not null,
+    stream text not null,
+    name text not null,
+    version text not null,
+    documents bigint not null,
+    rejected bigint not null,
+    loaded_at timestamptz not null default now(),
+    primary key (source, stream, name)
+);
+
+-- A row that does not fit, until the file that it is in is read in another version.
+create table if not exists raw.reject (
+    source text not null,
+    stream text not null,
+    file text not null,
+    line bigint not null,
+    reason text not null,
+    "row" text not null,
+    run_date date not null,
+    landed_at timestamptz not null default now(),
+    primary key (source, stream, run_date, file, line)
+);
+
+-- One look at everything that a stream holds, and how many known documents were not there any more.
+create table if not exists raw.sweep (
+    source text not null,
+    stream text not null,
+    run_date date not null,
+    swept_at timestamptz not null default now(),
+    listed bigint not null,
+    vanished bigint not null,
+    returned bigint not null,
+    primary key (source, stream, run_date)
+);
+
 create table if not exists quality.result (
     run_date date not null,
     gate text not null,

@@ -50,11 +50,11 @@ def _tell(state: RetryCallState) -> None:
     log.warning("attempt %d failed: %s", state.attempt_number, error)
 
 
-def attempt(call: Callable[[], T]) -> T:
-    """Run ``call`` until it raises no ``RetryLater``, at most ``ATTEMPTS`` times; raises the last error."""
+def attempt(call: Callable[[], T], most: int | None = None) -> T:
+    """Run ``call`` until it raises no ``RetryLater``, at most ``most`` or ``ATTEMPTS`` times; raises the last error."""
     return Retrying(
         retry=retry_if_exception_type(RetryLater),
-        stop=stop_after_attempt(ATTEMPTS),
+        stop=stop_after_attempt(most or ATTEMPTS),
         wait=_pause,
         before_sleep=_tell,
         reraise=True,
@@ -92,7 +92,14 @@ class Refused(AnswerUnreadable):
 
 
 class Session(requests.Session):
-    """A ``requests`` session with time-outs, retries and our errors; any answer but 2xx is raised."""
+    """A ``requests`` session with time-outs, retries and our errors; any answer but 2xx is raised.
+
+    ``attempts`` is how often a call is made at most, where that is not ``ATTEMPTS``.
+    """
+
+    def __init__(self, attempts: int | None = None) -> None:
+        super().__init__()
+        self.attempts = attempts
 
     def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
         """Send one request under the retry policy.
@@ -101,7 +108,7 @@ class Session(requests.Session):
         ``Refused`` for any other answer that is not 2xx.
         """
         options["timeout"] = options.get("timeout") or TIMEOUT
-        return attempt(lambda: self._send_once(request, options))
+        return attempt(lambda: self._send_once(request, options), self.attempts)
 
     def _send_once(self, request: requests.PreparedRequest, options: dict[str, Any]) -> requests.Response:
         what = f"{request.method} {urlsplit(request.url or '').path}"

@@ -277,8 +277,12 @@ def test_no_sync_lifts_a_suppression(provider: Provider) -> None:
     assert {method for method, path in provider.wire.calls if "suppress" in path or "asm" in path} <= {"GET"}
 
 
+def upsert_ada(there: Destination) -> str:
+    return there.upsert([there.encoded(ADA, {"lifecycle_stage": SECRET})], ["VIP"])
+
+
 ACTIONS: dict[str, Callable[[Destination, str], object]] = {
-    "upsert": lambda there, _: there.upsert([there.encoded(ADA, {"lifecycle_stage": SECRET})], ["VIP"]),
+    "upsert": lambda there, _: web.attempt(lambda: upsert_ada(there)),
     "remove": lambda there, _: there.remove("VIP", [BEN]) or "done",
     "members_among": lambda there, _: there.members_among("VIP", [BEN]),
     "outcome": lambda there, job: there.outcome(job),
@@ -308,6 +312,16 @@ def test_a_passing_fault_is_tried_again(provider: Provider, action: str, kind: s
     assert ACTIONS[action](destination, job)
     provider.server.settle()
     assert provider.server.members("VIP") == {"upsert": {ADA, BEN}, "remove": set()}.get(action, {BEN})
+
+
+@pytest.mark.parametrize("kind", ["429", "500", "reset_mid_body"])
+def test_an_upsert_is_one_request_because_whoever_asks_has_to_note_each(provider: Provider, kind: str) -> None:
+    destination, _ = with_ben(provider)
+    calls = provider.calls("upsert")
+    fault(provider, "upsert", kind)
+    with pytest.raises(RetryLater):
+        upsert_ada(destination)
+    assert provider.calls("upsert") == calls + 1
 
 
 @pytest.mark.parametrize("action", ACTIONS)

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.sources.vendors import PAGE, PRIVATE, Stage, standing
+from tests.sources.cases import PRIVATE, Stage, standing
+from tests.sources.vendors import PAGE
 
 
 @pytest.fixture(scope="session")
@@ -18,6 +19,10 @@ def stage(the_stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Stage:
     monkeypatch.setattr("lifecycle.sources.woocommerce.PAGE_SIZE", PAGE)
     monkeypatch.setattr("lifecycle.sources.sendgrid.PAGE_SIZE", PAGE)
     monkeypatch.setattr("lifecycle.sources.sendgrid.EXPORT_PAGE", PAGE)
+    monkeypatch.setattr("lifecycle.sources.sendgrid.LISTING_PAGE", PAGE)
+    monkeypatch.setattr("lifecycle.sources.sendgrid.STATISTICS_PAGE", PAGE)
+    monkeypatch.setattr("lifecycle.sources.shopify.bulk.BULK_PAGE", PAGE)
+    monkeypatch.setattr("lifecycle.sources.shopware.PAGE_SIZE", PAGE)
     monkeypatch.setattr("lifecycle.sources.sendgrid.MOST_MESSAGES", PAGE)
     return the_stage
 

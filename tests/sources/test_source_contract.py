@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 import json
+import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from importlib import import_module
@@ -16,14 +17,25 @@ from demo.faults import Fault
 from lifecycle import web
 from lifecycle.errors import AccessDenied, AnswerUnreadable, LifecycleError, RetryLater
 from lifecycle.sources import STREAMS, Document
-from tests.sources import vendors
-from tests.sources.vendors import CASES, PRIVATE, Case, Stage, answering, new_esp, number, person
+from tests.sources import cases, vendors
+from tests.sources.cases import PRIVATE, Case, Stage, answering, number, person
+from tests.sources.vendors import CASES, new_esp
 
 DOCUMENTS = 25
-ORDERS, CUSTOMERS, PRODUCTS, CONTACTS, MEMBERS, BOUNCES, *_, MESSAGES = CASES
+NAMED = {(case.kind, case.stream): case for case in CASES}
+ORDERS, CUSTOMERS, PRODUCTS = (NAMED["woocommerce", stream] for stream in ("orders", "customers", "products"))
+CONTACTS, MEMBERS, BOUNCES, MESSAGES = (
+    NAMED["sendgrid", stream] for stream in ("contacts", "list_members", "bounces", "messages")
+)
+#: Streams of events, which nothing undoes.
+EVENTS = {"messages", "state_history"}
 SHIFTING = [ORDERS, CUSTOMERS, PRODUCTS, BOUNCES]
 
-every_stream = pytest.mark.parametrize("case", CASES, ids=lambda case: case.stream)
+
+every_stream = pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.kind}-{case.stream}")
+every_vanishing_stream = pytest.mark.parametrize(
+    "case", [case for case in CASES if case.stream not in EVENTS], ids=lambda case: f"{case.kind}-{case.stream}"
+)
 every_shifting_stream = pytest.mark.parametrize("case", SHIFTING, ids=lambda case: case.stream)
 
 
@@ -41,14 +53,25 @@ def all_of(count: int) -> set[int]:
     return set(range(1, count + 1))
 
 
-def test_every_declared_stream_is_given_and_has_a_case() -> None:
-    connection = Stage(url="http://localhost").connection("")
-    for kind, about in (("woocommerce", vendors.SHOP), ("sendgrid", vendors.ESP)):
-        given = import_module(f"lifecycle.sources.{kind}").streams(about, connection, vendors.RUN_DATE)
-        assert tuple(stream.name for stream in given) == STREAMS[kind]
-    assert [(case.kind, case.stream) for case in CASES] == [
-        (kind, stream) for kind, streams in STREAMS.items() for stream in streams
-    ]
+@every_vanishing_stream
+def test_what_is_there_is_listed_to_the_last(stage: Stage, case: Case) -> None:
+    vendor = case.vendor(DOCUMENTS)
+    stage.show(vendor.app)
+    whole = case.listed(stage)
+    assert len(whole) == DOCUMENTS
+    if case.take:
+        case.take(vendor, 7)
+        assert len(whole - case.listed(stage)) == 1
+
+
+def test_every_stream_that_is_read_page_by_page_has_a_case() -> None:
+    kinds = {case.kind: case for case in CASES}
+    for kind, case in kinds.items():
+        connection = Stage(url="http://localhost").connection()
+        given = import_module(f"lifecycle.sources.{kind}").streams(case.about, connection, cases.RUN_DATE)
+        assert {stream.name for stream in given} <= {*STREAMS[kind]}
+        assert [stream.name for stream in given if stream.pages] == [each.stream for each in CASES if each.kind == kind]
+    assert {*STREAMS} - {*kinds} == {"files", "sql"}
 
 
 @pytest.mark.parametrize("count", [0, 1, 9, 10, 11, 20, DOCUMENTS])
@@ -56,7 +79,7 @@ def test_every_declared_stream_is_given_and_has_a_case() -> None:
 def test_every_document_comes_whatever_the_number_of_pages(stage: Stage, case: Case, count: int) -> None:
     stage.show(case.vendor(count).app)
     documents = case.read(stage)
-    assert {number(document) for document in documents} == all_of(count)
+    assert {case.number(document) for document in documents} == all_of(count)
     assert len({json.dumps(document) for document in documents}) == count
 
 
@@ -75,7 +98,7 @@ def test_a_busy_server_gets_the_pause_that_it_asks_for(stage: Stage, case: Case,
     vendor = case.vendor(DOCUMENTS)
     vendor.faults.add(Fault("429", path=case.path, retry_after=100, style="reset_seconds"))
     stage.show(vendor.app)
-    assert {number(document) for document in case.read(stage)} == all_of(DOCUMENTS)
+    assert case.numbers(stage) == all_of(DOCUMENTS)
     assert pauses == [100]
 
 
@@ -85,7 +108,33 @@ def test_one_failure_in_the_middle_is_tried_again(stage: Stage, case: Case, kind
     vendor = case.vendor(DOCUMENTS)
     vendor.faults.add(Fault(kind, path=case.path, after=1), Fault(kind, path=case.path))
     stage.show(vendor.app)
-    assert {number(document) for document in case.read(stage)} == all_of(DOCUMENTS)
+    assert case.numbers(stage) == all_of(DOCUMENTS)
+    assert pauses
+
+
+@every_stream
+def test_an_answer_that_does_not_come_in_time_is_asked_for_again(
+    stage: Stage, case: Case, pauses: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vendor = case.vendor(DOCUMENTS)
+    vendor.faults.add(Fault("timeout", path=case.path))
+    stage.show(vendor.app)
+    monkeypatch.setattr(web, "TIMEOUT", 1)
+    assert case.numbers(stage) == all_of(DOCUMENTS)
+    assert pauses
+
+
+@every_stream
+def test_a_server_that_never_answers_in_time_is_tried_later(
+    stage: Stage, case: Case, pauses: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vendor = case.vendor(1)
+    vendor.faults.add(Fault("timeout", path=case.path, times=None))
+    stage.show(vendor.app)
+    monkeypatch.setattr(web, "TIMEOUT", 0.5)
+    monkeypatch.setattr(web, "ATTEMPTS", 2)
+    assert "no whole answer (ReadTimeout)" in refusal(case, stage, RetryLater)
+    assert len([call for call in stage.calls if re.search(case.path, call.split("?")[0])]) == 2
     assert pauses
 
 
@@ -142,6 +191,52 @@ def test_texts_and_numbers_of_every_kind_come_through(stage: Stage, case: Case) 
     assert [read for read in case.read(stage) if read != document | kept] == []
 
 
+def of_another_type(value: object) -> object:
+    return 7 if isinstance(value, str) else "many"
+
+
+def nothing(_: object) -> object:
+    return None
+
+
+def a_list(_: object) -> object:
+    return [{}]
+
+
+def an_object(_: object) -> object:
+    return {"a": []}
+
+
+def is_of_key(case: Case, stage: Stage, document: Document, name: str) -> bool:
+    key = case.open(stage).key
+    return key({**document, name: "another"}) != key(document)
+
+
+@pytest.mark.parametrize("another", [of_another_type, nothing, a_list, an_object])
+@every_stream
+def test_a_field_of_another_type_is_no_reason_to_lose_a_document(
+    stage: Stage, case: Case, another: Callable[[object], object]
+) -> None:
+    vendor = case.vendor(1)
+    stage.show(vendor.app)
+    (document,) = case.read(stage)
+    changed = {name: old if is_of_key(case, stage, document, name) else another(old) for name, old in document.items()}
+    stage.show(answering(vendor.app, case.path, case.wrap(json.dumps(changed)).encode()))
+    assert case.read(stage) == [changed]
+
+
+@every_stream
+def test_a_field_that_disappeared_is_no_reason_to_lose_a_document(stage: Stage, case: Case) -> None:
+    vendor = case.vendor(1)
+    stage.show(vendor.app)
+    (document,) = case.read(stage)
+    left = {name: value for name, value in document.items() if is_of_key(case, stage, document, name)}
+    stage.show(answering(vendor.app, case.path, case.wrap(json.dumps(left)).encode()))
+    (read,) = case.read(stage)
+    assert {name: read[name] for name in left} == left
+    assert not [name for name in {*read} - {*left} if read[name] == document[name] and name != "list_name"]
+
+
 @pytest.mark.parametrize("call", [2, 3])
 @pytest.mark.parametrize("gone", [[20], [8], range(4, 23), all_of(DOCUMENTS)], ids=str)
 @every_shifting_stream
@@ -151,7 +246,7 @@ def test_what_stays_is_not_lost_when_other_documents_vanish_while_we_read(
     vendor, take = case.vendor(DOCUMENTS), case.take
     stage.show(vendor.app)
     stage.before_call[call] = lambda: [take(vendor, n) for n in gone if take]
-    assert {number(document) for document in case.read(stage)} >= all_of(DOCUMENTS) - set(gone)
+    assert case.numbers(stage) >= all_of(DOCUMENTS) - set(gone)
 
 
 @every_shifting_stream
@@ -161,7 +256,7 @@ def test_nothing_is_lost_when_documents_vanish_between_all_pages(stage: Stage, c
     for call in range(2, 20):
         stage.before_call[call] = lambda n=call: take and (take(vendor, n), take(vendor, 26 - n))
     stays = all_of(DOCUMENTS) - set(range(2, 25))
-    assert {number(document) for document in case.read(stage)} >= stays
+    assert case.numbers(stage) >= stays
 
 
 @every_shifting_stream
@@ -169,7 +264,7 @@ def test_nothing_is_lost_when_documents_join_while_we_read(stage: Stage, case: C
     vendor = case.vendor(DOCUMENTS)
     stage.show(vendor.app)
     stage.before_call[2] = lambda: [case.put(vendor, n) for n in range(26, 30)]
-    assert {number(document) for document in case.read(stage)} >= all_of(DOCUMENTS)
+    assert case.numbers(stage) >= all_of(DOCUMENTS)
 
 
 @pytest.mark.parametrize("shift", [1, 9, -1, -5])
@@ -178,7 +273,7 @@ def test_nothing_is_lost_when_a_page_comes_shifted(stage: Stage, case: Case, shi
     vendor = case.vendor(DOCUMENTS)
     vendor.faults.add(Fault("page_shift", path=case.path, shift=shift, after=1))
     stage.show(vendor.app)
-    assert {number(document) for document in case.read(stage)} == all_of(DOCUMENTS)
+    assert case.numbers(stage) == all_of(DOCUMENTS)
 
 
 def test_a_listing_that_never_comes_to_rest_is_tried_later(stage: Stage) -> None:
@@ -197,23 +292,24 @@ def test_a_server_that_ignores_the_offset_is_unreadable(stage: Stage) -> None:
 @pytest.mark.parametrize("case", [ORDERS, PRODUCTS], ids=lambda case: case.stream)
 def test_a_shop_is_asked_in_utc_for_what_changed_since(stage: Stage, case: Case) -> None:
     stage.show(case.vendor(DOCUMENTS).app)
-    since = vendors.moment(21).astimezone(ZoneInfo("Asia/Kolkata"))
-    assert {number(document) for document in case.read(stage, since)} == {22, 23, 24, 25}
-    (call,) = stage.calls
-    assert "modified_after=2017-12-10T21%3A00%3A00&dates_are_gmt=true" in call
+    since = cases.moment(21).astimezone(ZoneInfo("Asia/Kolkata"))
+    assert case.numbers(stage, since) == {22, 23, 24, 25}
+    # of what is older than a day, recent orders are read by the date of their making
+    asked = cases.moment(21) + timedelta(days=6 if case is ORDERS else 0)
+    assert f"modified_after={asked:%Y-%m-%dT%H%%3A%M%%3A%S}&dates_are_gmt=true" in stage.calls[0]
 
 
 def test_suppressions_and_messages_are_asked_for_since_a_moment(stage: Stage) -> None:
     for case in (BOUNCES, MESSAGES):
         stage.show(case.vendor(DOCUMENTS).app)
-        seen = {number(document) for document in case.read(stage, vendors.moment(21))}
+        seen = {number(document) for document in case.read(stage, cases.moment(21))}
         assert seen == {21, 22, 23, 24, 25}
 
 
 def test_a_window_of_messages_is_split_until_each_part_is_whole(stage: Stage) -> None:
     esp = new_esp()
     for n in range(1, DOCUMENTS + 1):
-        put_message_at(esp, n, vendors.BEGIN + timedelta(seconds=n // 2))
+        put_message_at(esp, n, cases.BEGIN + timedelta(seconds=n // 2))
     stage.show(esp.app)
     assert sorted(number(document) for document in MESSAGES.read(stage)) == sorted(all_of(DOCUMENTS))
 
@@ -221,7 +317,7 @@ def test_a_window_of_messages_is_split_until_each_part_is_whole(stage: Stage) ->
 def test_a_second_with_more_messages_than_can_be_listed_is_an_error(stage: Stage) -> None:
     esp = new_esp()
     for n in range(vendors.PAGE):
-        put_message_at(esp, n, vendors.BEGIN)
+        put_message_at(esp, n, cases.BEGIN)
     stage.show(esp.app)
     assert "can't list them all" in refusal(MESSAGES, stage, AnswerUnreadable)
 

@@ -3,13 +3,13 @@
 {%- set rates = existing_relation("intermediate", "int_applied_rates") -%}
 {%- set merges = existing_relation("intermediate", "int_applied_merges") -%}
 
--- depends_on: {{ ref("stg_woocommerce__orders") }}
+-- depends_on: {{ ref("int_shop_orders") }}
 -- depends_on: {{ ref("int_shop_customers") }}
 -- depends_on: {{ ref("stg_settings__shops") }}
 -- depends_on: {{ ref("stg_settings__exchange_rates") }}
 -- depends_on: {{ ref("person_merges") }}
 {% if not (facts and rates and merges and is_incremental_night()) %}
-    select order_id from {{ ref("stg_woocommerce__orders") }} where false
+    select order_id from {{ ref("int_shop_orders") }} where false
 {% else %}
     with
         shops as (
@@ -32,7 +32,7 @@
             select orders.order_id
             from shops
             inner join
-                {{ ref("stg_woocommerce__orders") }} as orders
+                {{ ref("int_shop_orders") }} as orders
                 on orders.shop = shops.shop
                 and orders.loaded_at > shops.orders_until
         ),
@@ -45,7 +45,7 @@
                 on customers.shop = shops.shop
                 and customers.loaded_at > shops.customers_until
             inner join
-                {{ ref("stg_woocommerce__orders") }} as orders on orders.customer_id = customers.customer_id
+                {{ ref("int_shop_orders") }} as orders on orders.customer_id = customers.customer_id
         ),
 
         changed_rates as ({{ changed_rates(rates) }}),

@@ -1,57 +1,74 @@
+{%- set rules = var("lifecycle")["engagement"] -%}
+{%- set since = add_days(run_date(), -rules["engaged_days"]) -%}
+
 with
-    messages as (
+    signs as (select * from {{ ref("int_address_signs") }} where valid_from is not null),
+
+    suppressions as (
         select
             email,
-            status,
-            opens,
-            clicks,
-            {{ business_day("last_event_at", literal(var("lifecycle")["timezone"])) }} as last_event_on
-        from {{ ref("stg_sendgrid__messages") }}
-        where not is_deleted and email is not null
-    ),
-
-    contacts as (
-        select
-            email,
-            max(case when status = 'delivered' then last_event_on end) as last_contacted_on,
-            max(case when opens > 0 then last_event_on end) as last_opened_on,
-            max(case when clicks > 0 then last_event_on end) as last_clicked_on
-        from messages
-        where last_event_on <= {{ run_date() }}
-        group by email
-    ),
-
-    unreachable as (
-        select distinct email
+            reason = 'block' as is_passing,
+            coalesce(
+                {{ business_day("created_at", literal(var("lifecycle")["timezone"])) }}, {{ run_date() }}
+            ) as refused_on
         from {{ ref("stg_sendgrid__suppressions") }}
         where not is_deleted and email is not null and reason in ('bounce', 'block', 'invalid_email')
     ),
 
+    -- a block passes, and a bounce can be taken off the list: then what is delivered later counts
+    refusals as (
+        select email, is_passing, refused_on
+        from suppressions
+        where refused_on <= {{ run_date() }}
+        union all
+        select email, true as is_passing, last_bounced_on as refused_on
+        from signs
+        where last_bounced_on is not null
+    ),
+
+    refused as (
+        select
+            email,
+            max(refused_on) as last_refused_on,
+            max(case when is_passing then 0 else 1 end) as is_suppressed
+        from refusals
+        group by email
+    ),
+
     addresses as (
         select email
-        from contacts
+        from signs
         union
         select email
-        from unreachable
+        from refused
     )
 
 select
     addresses.email,
     case
-        when unreachable.email is not null
+        when refused.is_suppressed = 1 or refused.last_refused_on >= signs.last_delivered_on
+        then 'unreachable'
+        when refused.email is not null and signs.last_delivered_on is null
         then 'unreachable'
         when
-            coalesce(contacts.last_clicked_on, contacts.last_opened_on)
-            >= {{ add_days(run_date(), -var("lifecycle")["engagement"]["engaged_days"]) }}
-            or contacts.last_opened_on
-            >= {{ add_days(run_date(), -var("lifecycle")["engagement"]["engaged_days"]) }}
+            signs.last_clicked_on >= {{ since }} or signs.last_opened_on >= {{ since }}
+            {% if rules.get("machine_opens_count") -%}
+                or signs.last_machine_opened_on >= {{ since }}
+            {%- endif %}
         then 'engaged'
-        when contacts.last_contacted_on is not null or contacts.last_opened_on is not null
+        when
+            signs.last_delivered_on is not null
+            or signs.last_opened_on is not null
+            or signs.last_machine_opened_on is not null
+            or signs.last_clicked_on is not null
         then 'dormant'
     end as engagement,
-    contacts.last_contacted_on,
-    contacts.last_opened_on,
-    contacts.last_clicked_on
+    signs.last_delivered_on as last_contacted_on,
+    signs.last_opened_on,
+    signs.last_clicked_on,
+    signs.last_delivered_on,
+    signs.last_machine_opened_on,
+    signs.last_bounced_on
 from addresses
-left join contacts on contacts.email = addresses.email
-left join unreachable on unreachable.email = addresses.email
+left join signs on signs.email = addresses.email
+left join refused on refused.email = addresses.email

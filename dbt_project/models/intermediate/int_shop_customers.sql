@@ -1,7 +1,7 @@
 {{ config(materialized="view") }}
 
 with
-    customers as (select * from {{ ref("stg_woocommerce__customers") }}),
+    customers as ({{ of_every_shop("customers") }}),
 
     shops as (select * from {{ ref("stg_settings__shops") }}),
 
@@ -31,6 +31,7 @@ select
     country,
     postcode,
     has_newsletter_consent,
+    consent_said_at,
     registered_on,
     loaded_at,
     is_deleted,

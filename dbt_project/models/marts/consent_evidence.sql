@@ -70,7 +70,7 @@ with
             identity_id,
             shop as source,
             case when has_newsletter_consent then 'shop_checkbox' else 'withdrawal' end as statement,
-            cast(null as timestamptz) as said_at
+            consent_said_at as said_at
         from {{ ref("int_shop_customers") }}
         where has_newsletter_consent is not null and (is_known or not has_newsletter_consent)
     ),

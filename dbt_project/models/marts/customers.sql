@@ -15,7 +15,7 @@ with
 
     last_purchases as (select * from {{ ref("int_latest_orders") }} where is_purchase),
 
-    products as (select * from {{ ref("stg_woocommerce__products") }}),
+    products as (select * from {{ ref("int_shop_products") }}),
 
     -- the person's own gaps, and the shop's mean with the weight of so many more
     gaps as (

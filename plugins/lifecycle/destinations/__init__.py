@@ -1,4 +1,7 @@
-"""E-mail providers to write: one file each, with one function ``connect`` that returns a ``Destination``."""
+"""E-mail providers to write: one file each, with two functions.
+
+``connect`` returns a ``Destination``; ``missing_rights`` names what a connection may not do, and changes nothing.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -57,7 +60,10 @@ class Destination(Protocol):
         """One contact as the provider wants it, in JSON; a field that is ``None`` is emptied there."""
 
     def upsert(self, contacts: Sequence[bytes], lists: Iterable[str]) -> str:
-        """Write contacts, add them to lists, and return the provider's job; raises ``RowRejected``."""
+        """Write contacts, add them to lists, and return the provider's job; raises ``RowRejected``.
+
+        It makes one request: whoever asks must note each one, because one without an answer may be carried out.
+        """
 
     def remove(self, list_name: str, emails: Sequence[str]) -> str | None:
         """Take at most ``most_removals`` addresses off a list; the provider's job, ``None`` if it is done already."""

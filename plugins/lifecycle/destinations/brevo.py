@@ -57,6 +57,7 @@ class Brevo:
     api: Any = field(repr=False)
     processes: Any = field(repr=False)
     session: Session = field(repr=False)
+    writer: Session = field(repr=False)
     address: str
     list_ids: Mapping[str, int]
     attributes: Mapping[str, tuple[str, str]]
@@ -84,7 +85,7 @@ class Brevo:
         body = b"".join((head, b",".join(contacts), b"]}"))
         headers = {"Content-Type": "application/json"}
         try:
-            answer = document(self.session.post(f"{self.address}/contacts/import", data=body, headers=headers))
+            answer = document(self.writer.post(f"{self.address}/contacts/import", data=body, headers=headers))
         except Refused as refusal:
             raise _refused_rows(refusal, len(contacts)) from None
         return str(_part(answer, "processId", int))
@@ -199,9 +200,7 @@ def connect(connection: Connection, lists: Iterable[str], fields: Mapping[str, F
     Raises ``SettingsInvalid`` if an attribute of that name has another type there.
     """
     address, key = f"{connection.base_url(ADDRESS)}/v3", connection.password
-    session = Session()
-    session.headers["api-key"] = key
-    session.max_redirects = 0  # the key would go along
+    session, writer = _session(key), _session(key, attempts=1)
     client = Client(
         base_url=address,
         api_key=key,
@@ -214,7 +213,20 @@ def connect(connection: Connection, lists: Iterable[str], fields: Mapping[str, F
     api = client.contacts.with_raw_response
     list_ids = _list_ids(api, lists)
     attributes = _attributes(api, fields)
-    return Brevo(api, client.process.with_raw_response, session, address, list_ids, attributes)
+    return Brevo(api, client.process.with_raw_response, session, writer, address, list_ids, attributes)
+
+
+def missing_rights(connection: Connection) -> list[str]:
+    """Nothing: a key of Brevo's may do all that its account may; a key that is refused raises ``AccessDenied``."""
+    _session(connection.password).get(f"{connection.base_url(ADDRESS)}/v3/account")
+    return []
+
+
+def _session(key: str, attempts: int | None = None) -> Session:
+    session = Session(attempts)
+    session.headers["api-key"] = key
+    session.max_redirects = 0  # the key would go along
+    return session
 
 
 def _list_ids(api: Any, names: Iterable[str]) -> dict[str, int]:

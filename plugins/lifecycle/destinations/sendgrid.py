@@ -41,6 +41,7 @@ class SendGrid:
 
     api: Any = field(repr=False)
     session: Session = field(repr=False)
+    writer: Session = field(repr=False)
     address: str
     list_ids: Mapping[str, str]
     field_ids: Mapping[str, str]
@@ -66,7 +67,7 @@ class SendGrid:
         body = b'{"list_ids":' + list_ids + b',"contacts":[' + b",".join(contacts) + b"]}"
         headers = {"Content-Type": "application/json"}
         try:
-            answer = self.session.put(
+            answer = self.writer.put(
                 f"{self.address}/v3/marketing/contacts", data=body, headers=headers, timeout=TIMEOUT
             )
         except Refused as refusal:
@@ -176,7 +177,22 @@ def connect(connection: Connection, lists: Iterable[str], fields: Mapping[str, F
     for name in lists:
         if name not in list_ids:
             list_ids[name] = _new_list(api, session, address, name)
-    return SendGrid(api, session, address, list_ids, _field_ids(api, fields))
+    writer, _ = source.sign_in(connection, attempts=1)
+    return SendGrid(api, session, writer, address, list_ids, _field_ids(api, fields))
+
+
+def missing_rights(connection: Connection) -> list[str]:
+    """What the key may not do; nothing is changed: an upsert of nobody is refused, but only to who may write."""
+    session, address = source.sign_in(connection)
+    source.lists(session, address)
+    try:
+        session.put(f"{address}/v3/marketing/contacts", json={"contacts": []})
+    except AccessDenied:
+        return ["Marketing: full access"]
+    except Refused as refusal:
+        if refusal.status != BAD_REQUEST:
+            raise
+    return []
 
 
 def _new_list(api: Any, session: Session, address: str, name: str) -> str:

@@ -4,7 +4,11 @@
         unique_key="message_id",
         incremental_strategy="delete+insert",
         on_schema_change="fail",
-        indexes=[{"columns": ["message_id"], "unique": true}, {"columns": ["loaded_at"]}],
+        indexes=[
+            {"columns": ["message_id"], "unique": true},
+            {"columns": ["email"]},
+            {"columns": ["loaded_at"]},
+        ],
     )
 }}
 

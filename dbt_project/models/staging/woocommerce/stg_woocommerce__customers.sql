@@ -1,5 +1,6 @@
 {{
     config(
+        enabled=is_connected("woocommerce"),
         materialized="incremental",
         unique_key="customer_id",
         incremental_strategy="delete+insert",
@@ -38,6 +39,7 @@ with
                 then null
                 else lower({{ clean_text("checkbox.value") }}) in ('1', 'yes', 'true', 'on', 'y')
             end as has_newsletter_consent,
+            cast(null as timestamptz) as consent_said_at,
 
             -- timestamps
             {{ parse_timestamp("document.date_created_gmt") }} as created_at,

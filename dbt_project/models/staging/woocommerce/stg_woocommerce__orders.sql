@@ -1,5 +1,6 @@
 {{
     config(
+        enabled=is_connected("woocommerce"),
         materialized="incremental",
         unique_key="order_id",
         incremental_strategy="delete+insert",
@@ -29,6 +30,7 @@ with
             document.status,
             document.payment_method,
             coalesce(document.status in ('trash', 'checkout-draft', 'auto-draft'), false) as is_draft,
+            false as is_test,
             upper({{ clean_text("document.currency") }}) as currency,
             {{ normalize_email("document.billing ->> 'email'") }} as billing_email,
             {{ clean_text("document.billing ->> 'first_name'") }} as first_name,

@@ -1,3 +1,5 @@
+{{ config(enabled=is_connected("woocommerce")) }}
+
 with
     source as ({{ raw_documents("woocommerce", "products") }}),
 

@@ -1,0 +1,8 @@
+{{
+    config(
+        enabled=is_connected("files"),
+        materialized="table",
+    )
+}}
+
+{{ mapped_products("files") }}

@@ -1,0 +1,8 @@
+{{
+    config(
+        enabled=is_connected("sql"),
+        materialized="table",
+    )
+}}
+
+{{ mapped_products("sql") }}

@@ -1,0 +1,249 @@
+"""The only reader of the marketer's file, of connections and of the environment: one frozen ``Settings``.
+
+The file is ``dbt_project/vars.yml``, or the one that ``LIFECYCLE_CONFIG`` names. It is checked as a whole:
+an unknown key, a wrong type or a value out of range is an error, and the message lists every problem with
+what would be right.
+"""
+
+import os
+from collections.abc import Hashable, Iterator, Mapping
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Annotated, Any, Self, Union, get_args, get_origin
+
+import yaml
+from pydantic import Field, ValidationError, model_validator
+
+from lifecycle.errors import SettingsInvalid
+from lifecycle.settings.audiences import (
+    CUSTOMER_COLUMNS,
+    FIELD_PREFIX,
+    STANDARD_COLUMNS,
+    Audience,
+    AudienceLimits,
+    ContactCap,
+    Destination,
+    FieldType,
+    Guards,
+    Limits,
+    OverallLimits,
+)
+from lifecycle.settings.connection import Connection
+from lifecycle.settings.section import Cron, Currency, Name, Section, TimeZone
+from lifecycle.settings.sources import (
+    AnyShop,
+    Esp,
+    FileShop,
+    FileTable,
+    MappedShop,
+    Shop,
+    ShopifyShop,
+    ShopwareShop,
+    SqlShop,
+    SqlTable,
+    Sweeps,
+    WooCommerceShop,
+)
+from lifecycle.settings.stages import Consent, Engagement, RuleSet, Stages, Vip
+
+__all__ = [
+    "CUSTOMER_COLUMNS",
+    "DBT_PROJECT",
+    "ESP",
+    "EXPECTATIONS",
+    "FIELD_PREFIX",
+    "STANDARD_COLUMNS",
+    "Audience",
+    "AudienceLimits",
+    "Connection",
+    "Destination",
+    "Esp",
+    "FieldType",
+    "FileShop",
+    "FileTable",
+    "Guards",
+    "Limits",
+    "MappedShop",
+    "OverallLimits",
+    "RuleSet",
+    "Settings",
+    "Shop",
+    "ShopifyShop",
+    "ShopwareShop",
+    "SqlShop",
+    "SqlTable",
+    "Sweeps",
+    "WooCommerceShop",
+    "config_path",
+    "load",
+    "parse",
+]
+
+PROJECT = Path(__file__).resolve().parents[3]
+DBT_PROJECT = PROJECT / "dbt_project"
+EXPECTATIONS = PROJECT / "expectations"
+
+#: The provider's source in ``raw``, beside the shops' names.
+ESP = "esp"
+
+
+class Settings(Section):
+    """Everything that a marketer decides, checked."""
+
+    timezone: TimeZone
+    schedule: Cron = "30 3 * * *"
+    currency: Currency
+    shops: dict[Name, AnyShop] = Field(min_length=1)
+    esp: Esp
+    stages: Stages
+    vip: Vip = Vip()
+    engagement: Engagement = Engagement()
+    consent: Consent = Consent()
+    audiences: dict[Name, Audience] = Field(min_length=1)
+    contact_cap: ContactCap | None = None
+    guards: Guards = Guards()
+    destination: Destination | None = None
+    sweeps: Sweeps = Sweeps()
+    keep_deliveries_days: Annotated[int, Field(ge=30, le=36500)] = 730
+
+    @model_validator(mode="after")
+    def _each_list_once(self) -> Self:
+        lists = [audience.list for audience in self.audiences.values()]
+        taken = sorted({name for name in lists if lists.count(name) > 1} | {*lists} & {*self.esp.opt_in_lists})
+        if taken:
+            message = f"each audience needs a list of its own, no opt-in list; used more than once: {taken}"
+            raise ValueError(message)
+        return self
+
+    @model_validator(mode="after")
+    def _each_source_once(self) -> Self:
+        if ESP in self.shops:
+            message = f"a shop can't be named {ESP!r}, which is the e-mail service provider; give it another name"
+            raise ValueError(message)
+        return self
+
+    @model_validator(mode="after")
+    def _each_shop_known(self) -> Self:
+        for name, ruleset in self.stages.rulesets.items():
+            unknown = [shop for shop in ruleset.shops or () if shop not in self.shops]
+            if unknown:
+                message = f"stages.rulesets.{name}.shops: no shops: {unknown}; valid values: {', '.join(self.shops)}"
+                raise ValueError(message)
+        return self
+
+    def custom_fields(self) -> dict[str, FieldType]:
+        """Name → type of every custom field that the provider has to know."""
+        own = [column for audience in self.audiences.values() for column in audience.fields]
+        return {FIELD_PREFIX + column: CUSTOMER_COLUMNS[column] for column in dict.fromkeys((*STANDARD_COLUMNS, *own))}
+
+    def push_to(self) -> Esp | Destination:
+        """Where the lists go: ``kind`` names the destination, ``connection`` how to reach it."""
+        return self.destination or self.esp
+
+    def kinds(self) -> set[str]:
+        """The kinds of source that are connected."""
+        return {source.kind for source in self.sources().values()}
+
+    def sources(self) -> dict[str, Shop | Esp]:
+        """Name → what to read, in ``raw``'s own names: the shops', and ``esp``."""
+        return {**self.shops, ESP: self.esp}
+
+
+class _UniqueKeys(yaml.SafeLoader):
+    """YAML in which a key given twice is an error; the plain loader would drop the first."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:  # noqa: FBT001, FBT002
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        twice = sorted({str(key) for key in keys if keys.count(key) > 1})
+        if twice:
+            message = f"line {node.start_mark.line + 1}: given twice: {', '.join(twice)}"
+            raise SettingsInvalid(message)
+        return super().construct_mapping(node, deep=deep)
+
+
+def config_path() -> Path:
+    """The marketer's file: the one that ``LIFECYCLE_CONFIG`` names, or the project's own."""
+    return Path(os.environ.get("LIFECYCLE_CONFIG") or DBT_PROJECT / "vars.yml")
+
+
+def load(path: Path | None = None) -> Settings:
+    """Read and check the marketer's file.
+
+    Raises ``SettingsInvalid`` with every problem of the file, one a line.
+    """
+    path = path or config_path()
+    try:
+        document = yaml.load(path.read_text(encoding="utf-8"), _UniqueKeys)  # noqa: S506 - a SafeLoader
+    except OSError as error:
+        message = f"{path}: cannot be read ({error.strerror}); LIFECYCLE_CONFIG must name a file"
+        raise SettingsInvalid(message) from None
+    except yaml.YAMLError as error:
+        message = f"{path}: no valid YAML: {error}"
+        raise SettingsInvalid(message) from None
+    except UnicodeDecodeError:
+        message = f"{path}: is not encoded as UTF-8; save it so"
+        raise SettingsInvalid(message) from None
+    except ValueError as error:  # a date such as 2017-13-45
+        message = f"{path}: no valid YAML: {error}"
+        raise SettingsInvalid(message) from None
+    except SettingsInvalid as error:
+        message = f"{path}: {error}"
+        raise SettingsInvalid(message) from None
+    try:
+        settings = document["vars"]["lifecycle"]
+    except (KeyError, TypeError):
+        message = f"{path}: must hold 'vars:' with 'lifecycle:' inside"
+        raise SettingsInvalid(message) from None
+    return parse(settings, str(path))
+
+
+def parse(settings: object, origin: str = "settings") -> Settings:
+    """Check a document that was read already; ``origin`` names it in the message."""
+    try:
+        return Settings.model_validate(settings)
+    except ValidationError as error:
+        problems = [f"  {_place(problem['loc'])}{_explain(problem)}" for problem in error.errors()]
+        message = "\n".join([f"{origin}: {len(problems)} problem(s)", *problems])
+        raise SettingsInvalid(message) from None
+
+
+def _place(location: tuple[int | str, ...]) -> str:
+    return ".".join(str(part) for part, _ in _walk(location) if part not in {"[key]", "[kind]"}) or "lifecycle"
+
+
+def _explain(problem: Mapping[str, Any]) -> str:
+    """One problem in words, with what would be valid."""
+    if problem["type"] == "extra_forbidden":
+        return f": unknown key; valid keys: {', '.join(_section(problem['loc'][:-1]).model_fields)}"
+    if problem["type"] == "union_tag_invalid":
+        return f".kind: Input should be {problem['ctx']['expected_tags']}, not {problem['ctx']['tag']!r}"
+    if problem["type"] == "union_tag_not_found":
+        return ".kind: Field required"
+    message: str = problem["msg"].removeprefix("Value error, ")
+    given = problem["input"]
+    tells = isinstance(given, dict | list) or problem["type"] == "value_error"
+    return f": {message}" if tells else f": {message}, not {given!r}"
+
+
+def _section(location: tuple[int | str, ...]) -> type[Section]:
+    """The section of the file that a location lies in."""
+    *_, (_, here) = [("", Settings), *_walk(location)]
+    return here  # type: ignore[no-any-return]
+
+
+def _walk(location: tuple[int | str, ...]) -> Iterator[tuple[int | str, Any]]:
+    """Each part of a location with what the file holds there; a kind of shop is no part that the file names."""
+    here: Any = Settings
+    for stated in location:
+        part = stated
+        if isinstance(here, type) and issubclass(here, Section):
+            field = here.model_fields.get(str(part))
+            here = field.annotation if field else None
+            here = next((kind for kind in get_args(here) if get_args(here)[1:] == (NoneType,)), here)
+        elif get_origin(here) in {Union, UnionType}:
+            kinds = {get_args(kind.model_fields["kind"].annotation)[0]: kind for kind in get_args(here)}
+            part, here = ("[kind]", kinds[part]) if part in kinds else (part, here)
+        else:
+            here = (get_args(here) or (None,))[-1]
+            here = get_args(here)[0] if get_origin(here) is Annotated else here
+        yield part, here

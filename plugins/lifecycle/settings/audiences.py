@@ -1,0 +1,136 @@
+"""Who is to be on which list, and how much may change in a night before somebody is asked."""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from lifecycle.settings.section import Days, Name, Section, Stage
+
+FieldType = Literal["Text", "Number", "Date"]
+
+#: The columns of ``marts.customers`` that an audience may push as a custom field, with their type there.
+CUSTOMER_COLUMNS: dict[str, FieldType] = {
+    "stage": "Text",
+    "stage_since": "Date",
+    "previous_stage": "Text",
+    "next_stage": "Text",
+    "next_transition_on": "Date",
+    "first_seen_on": "Date",
+    "first_order_on": "Date",
+    "last_order_on": "Date",
+    "orders": "Number",
+    "purchase_days": "Number",
+    "revenue": "Number",
+    "average_order_value": "Number",
+    "recency_days": "Number",
+    "r_score": "Number",
+    "f_score": "Number",
+    "m_score": "Number",
+    "vip": "Text",
+    "engagement": "Text",
+    "last_product": "Text",
+    "last_category": "Text",
+    "ruleset": "Text",
+    "expected_next_order_on": "Date",
+    "p_alive": "Number",
+    "expected_purchases_365": "Number",
+    "expected_revenue_365": "Number",
+    "account_stage": "Text",
+    "account_stage_since": "Date",
+}
+#: What every contact carries, whatever its audiences.
+STANDARD_COLUMNS = ("stage", "stage_since", "previous_stage", "orders", "revenue", "last_order_on")
+FIELD_PREFIX = "lifecycle_"
+
+
+def _customer_column(name: str) -> str:
+    if name not in CUSTOMER_COLUMNS:
+        message = f"{name!r} is no column to push; valid values: {', '.join(CUSTOMER_COLUMNS)}"
+        raise ValueError(message)
+    return name
+
+
+CustomerColumn = Annotated[str, AfterValidator(_customer_column)]
+StageNames = Annotated[list[Stage], Field(min_length=1)]
+CustomerColumns = list[CustomerColumn]  # named here: inside ``Audience`` the built-in is hidden by a field
+Count = Annotated[int, Field(ge=0)]
+Share = Annotated[float, Field(gt=0, le=1)]
+
+
+class Limits(Section):
+    """How much may change in one night; shares count from ``Guards.from_members`` on, and ``null`` is no limit."""
+
+    max_created: Count | None = None
+    max_created_share: Share | None = None
+    max_added: Count | None = None
+    max_added_share: Share | None = None
+    max_removed: Count | None = None
+    max_removed_share: Share | None = None
+
+
+class AudienceLimits(Limits):
+    """The limits for one list; any that an audience sets itself goes before the one for every list."""
+
+    max_added: Count | None = 50_000
+    max_added_share: Share | None = 1.0
+    max_removed: Count | None = 20_000
+    max_removed_share: Share | None = 0.5
+    stop_if_emptied_from: Annotated[int, Field(ge=1)] | None = 100
+
+
+class OverallLimits(Limits):
+    """The limits for all lists together, and for contacts that are new at the provider."""
+
+    max_created: Count | None = 100_000
+    max_created_share: Share | None = 0.5
+    max_added: Count | None = 200_000
+    max_removed: Count | None = 50_000
+    max_removed_share: Share | None = 0.5
+
+
+class Guards(Section):
+    """Limits that stop a plan before the first call, until a person has approved it."""
+
+    from_members: Annotated[int, Field(ge=1)] = 1000
+    audience: AudienceLimits = AudienceLimits()
+    overall: OverallLimits = OverallLimits()
+    suppressions_max_age_days: Annotated[int, Field(ge=0)] = 2
+    suppressions_may_be_empty: bool = False
+    approve_within_hours: Annotated[int, Field(ge=1, le=24 * 7)] = 12
+
+    def of(self, audience: "Audience") -> AudienceLimits:
+        """The limits of one audience: its own before those of every list."""
+        own = audience.guards
+        stated = {name: getattr(own, name) for name in own.model_fields_set} if own else {}
+        return self.audience.model_copy(update=stated)
+
+
+class ContactCap(Section):
+    """At most so many contacts with a person in so many days, over all audiences."""
+
+    contacts: Annotated[int, Field(ge=1)]
+    days: Days
+
+
+class Audience(Section):
+    """Who is on one list of the provider."""
+
+    list: Annotated[str, Field(min_length=1, max_length=100)]
+    description: str = ""
+    stages: StageNames
+    where: str | None = None
+    entered_within_days: Days | None = None
+    priority: Annotated[int, Field(ge=0, le=1000)] = 50
+    exclusive_group: Name | None = None
+    is_contact: bool = True
+    min_days_since_contact: Days | None = None
+    holdout_share: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    fields: CustomerColumns = Field(default=[])
+    guards: AudienceLimits | None = None
+
+
+class Destination(Section):
+    """Where the lists go, if not to the provider that is read."""
+
+    kind: Literal["sendgrid", "brevo"]
+    connection: str

@@ -1,0 +1,276 @@
+"""The check names what is missing for each stream and for a delivery, tells nothing private and changes nothing."""
+
+import os
+import socket
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from demo.brevo import Brevo
+from demo.esp import Esp, gate
+from demo.faults import Fault
+from lifecycle import check, web
+from lifecycle.settings import Connection, Destination, FileShop, SqlShop
+from lifecycle.sources import STREAMS
+from tests.sources.cases import PRIVATE, RUN_DATE, Case, Stage, standing
+from tests.sources.vendors import CASES, ESP
+
+KINDS = {case.kind: case for case in reversed(CASES)}
+COLUMNS = {"order_id": "id", "ordered_at": "at", "total": "total", "email": "email"}
+SHOP = {"connection": "till", "timezone": "UTC", "currency": "USD"}
+BREVO = Destination(kind="brevo", connection="brevo")
+WRONG = "wrong-SG.demo"
+
+every_kind = pytest.mark.parametrize("case", KINDS.values(), ids=KINDS)
+
+
+@pytest.fixture(scope="module")
+def the_stage() -> Iterator[Stage]:
+    with standing() as stage:
+        yield stage
+
+
+@pytest.fixture
+def stage(the_stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Stage:
+    monkeypatch.setattr(web, "_backoff", lambda _: 0.0)
+    return the_stage
+
+
+@pytest.fixture(autouse=True)
+def nothing_private_is_logged(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    caplog.set_level("INFO")
+    yield
+    assert not [word for word in PRIVATE if word in caplog.text]
+
+
+def checked(about: Any, connection: Connection) -> dict[str, str]:
+    """Stream → what is missing for it, which names the stream and nothing private."""
+    found = check.source("demo", about, connection, RUN_DATE)
+    for stream, sentence in found.items():
+        assert not sentence or sentence.startswith(f"demo, stream {stream}: ")
+        assert not [word for word in PRIVATE if word in sentence]
+    return found
+
+
+def missing(stage: Stage, case: Case, password: str | None = None) -> dict[str, str]:
+    """As ``checked``, of the streams for which something is missing."""
+    found = checked(case.about, stage.connection(case.login, password or case.password))
+    assert list(found) == [name for name in STREAMS[case.kind] if name in found]
+    assert {each.stream for each in CASES if each.kind == case.kind} <= {*found}
+    return {stream: sentence for stream, sentence in found.items() if sentence}
+
+
+@every_kind
+def test_nothing_is_missing_where_all_is_well(stage: Stage, case: Case) -> None:
+    stage.show(case.vendor().app)
+    assert missing(stage, case) == {}
+
+
+@every_kind
+def test_little_is_asked_however_much_is_there(stage: Stage, case: Case) -> None:
+    vendor = case.vendor(300)
+    stage.show(vendor.app)
+    assert missing(stage, case) == {}
+    assert len(stage.calls) <= 3 * len(STREAMS[case.kind])
+    assert not stage.calls_to("exports|_bulk")
+
+
+@every_kind
+def test_a_credential_that_is_refused_is_told_for_every_stream(stage: Stage, case: Case) -> None:
+    stage.show(case.vendor().app)
+    found = missing(stage, case, WRONG)
+    assert {*found} == {*STREAMS[case.kind]} - {"events"}
+    assert [sentence for sentence in found.values() if "401, the credential is refused" not in sentence] == []
+    assert WRONG not in str(found)
+
+
+@every_kind
+def test_a_server_that_is_down_is_told_for_every_stream(stage: Stage, case: Case) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        nobody = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    found = checked(case.about, Connection("test", host=nobody, login=case.login, password=case.password))
+    assert {stream for stream, sentence in found.items() if "no whole answer" in sentence} == {*STREAMS[case.kind]} - {
+        "events"
+    }
+
+
+@pytest.mark.parametrize(
+    ("case", "fault"),
+    [(case, fault) for case in KINDS.values() for fault in ("500", "not_json")],
+    ids=lambda value: getattr(value, "kind", value),
+)
+def test_a_server_that_is_broken_is_told_for_every_stream(stage: Stage, case: Case, fault: str) -> None:
+    vendor = case.vendor()
+    vendor.faults.add(Fault(fault, times=None))
+    stage.show(vendor.app)
+    assert {*missing(stage, case)} == {*STREAMS[case.kind]} - {"events"}
+
+
+def test_a_right_that_is_missing_at_woocommerce_is_named_with_what_it_needs(stage: Stage) -> None:
+    case = KINDS["woocommerce"]
+    shop = case.vendor()
+    shop.faults.add(Fault("403", path="/customers$", times=None))
+    stage.show(shop.app)
+    assert missing(stage, case) == {
+        "customers": "demo, stream customers: GET /wp-json/wc/v3/customers: 403, the credential lacks the right;"
+        " it needs: a REST API key that may read"
+    }
+
+
+@pytest.mark.parametrize(
+    ("scope", "streams"),
+    [
+        ("read_orders", {"orders"}),
+        ("read_all_orders", {"orders"}),
+        ("read_customers", {"customers", "companies"}),
+        ("read_products", {"products"}),
+    ],
+)
+def test_a_scope_that_is_missing_at_shopify_is_named(stage: Stage, scope: str, streams: set[str]) -> None:
+    case = KINDS["shopify"]
+    shop = case.vendor()
+    shop.scopes.remove(scope)
+    stage.show(shop.app)
+    found = missing(stage, case)
+    assert {*found} >= streams
+    assert [
+        stream for stream, sentence in found.items() if f"scope {scope} is missing; it needs: " not in sentence
+    ] == []
+
+
+def test_a_shop_without_companies_misses_nothing(stage: Stage) -> None:
+    shop = KINDS["shopify"].vendor()
+    shop.has_b2b = False
+    stage.show(shop.app)
+    assert missing(stage, KINDS["shopify"]) == {}
+
+
+@pytest.mark.parametrize(
+    ("privilege", "streams"),
+    [
+        ("order_transaction:read", {"orders"}),
+        ("customer:read", {"customers"}),
+        ("category:read", {"products"}),
+        ("newsletter_recipient:read", {"newsletter_recipients"}),
+        ("state_machine_history:read", {"state_history"}),
+    ],
+)
+def test_a_privilege_that_is_missing_at_shopware_is_named(stage: Stage, privilege: str, streams: set[str]) -> None:
+    case = KINDS["shopware"]
+    shop = case.vendor()
+    shop.missing_privileges.add(privilege)
+    stage.show(shop.app)
+    found = missing(stage, case)
+    assert {*found} == streams
+    assert [sentence for sentence in found.values() if f"role lacks {privilege}" not in sentence] == []
+
+
+@pytest.mark.parametrize(
+    ("scope", "streams"),
+    [
+        ("marketing.read", {"contacts", "list_members", "single_sends", "single_send_stats", "automation_stats"}),
+        ("suppression.read", {"bounces", "blocks", "spam_reports", "unsubscribes", "invalid_emails"}),
+        ("asm.groups.suppressions.read", {"group_suppressions"}),
+        ("asm.groups.read", {"unsubscribe_groups"}),
+    ],
+)
+def test_a_scope_that_is_missing_at_sendgrid_is_named(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, scope: str, streams: set[str]
+) -> None:
+    monkeypatch.setattr(gate, "READ_ONLY", tuple(each for each in gate.READ_ONLY if each != scope))
+    case = KINDS["sendgrid"]
+    stage.show(case.vendor().app)
+    told = f"the API key has no scope {scope}; it needs: {scope}"
+    expected = {stream: f"demo, stream {stream}: {told}" for stream in streams}
+    assert missing(stage, case, "SG.demo-read-only") == expected
+
+
+def test_message_activity_that_was_not_bought_is_named(stage: Stage) -> None:
+    case = KINDS["sendgrid"]
+    esp = case.vendor()
+    esp.faults.add(Fault("403", path="/v3/messages$", times=None))
+    stage.show(esp.app)
+    found = missing(stage, case)
+    assert {*found} == {"messages"}
+    assert "403, the credential lacks the right; it needs: Email Activity, with the add-on" in found["messages"]
+
+
+def test_event_files_that_are_not_there_are_named(stage: Stage, tmp_path: Path) -> None:
+    stage.show(KINDS["sendgrid"].vendor().app)
+    about = ESP.model_copy(update={"event_files": f"{tmp_path}/secret"})
+    found = checked(about, stage.connection())
+    assert {stream: sentence for stream, sentence in found.items() if sentence} == {
+        "events": "demo, stream events: esp.event_files: nothing is there"
+    }
+
+
+def test_files_are_looked_into(tmp_path: Path) -> None:
+    orders = {"files": f"{tmp_path}/*.csv", "format": "csv", "columns": COLUMNS}
+    about = FileShop.model_validate({"kind": "files", **SHOP, "orders": orders})
+    file, long_ago = tmp_path / "orders.csv", time.time() - 3600
+    file.write_text("id,at,total,email\n1,2017-12-01T12:00:00Z,1.50,p1@example.com\n")
+    os.utime(file, (long_ago, long_ago))
+    assert checked(about, Connection("till")) == {"orders": ""}
+    file.write_text("id,at,sum,email\n1,2017-12-01T12:00:00Z,1.50,p1@example.com\n")
+    os.utime(file, (long_ago, long_ago))
+    assert "columns that are not there: total" in checked(about, Connection("till"))["orders"]
+
+
+def test_a_database_is_asked_for_its_columns(tmp_path: Path) -> None:
+    orders = {"query": "select id, at, total, email from orders", "columns": COLUMNS}
+    about = SqlShop.model_validate({"kind": "sql", **SHOP, "orders": orders})
+    at = Connection("till", kind="sqlite", host=str(tmp_path / "till.sqlite"))
+    assert "the database can't answer orders.query" in checked(about, at)["orders"]
+    with closing(sqlite3.connect(tmp_path / "till.sqlite")) as till:
+        till.execute("create table orders (id integer, at text, total text, email text)")
+    assert checked(about, at) == {"orders": ""}
+
+
+def test_a_key_of_sendgrids_that_may_write_misses_nothing_and_nothing_is_written(stage: Stage) -> None:
+    esp = Esp()
+    esp.add_contact("p1@example.com", lists=["VIP"])
+    stage.show(esp.app)
+    before = esp.contacts(), esp.lists(), esp.fields(), esp.jobs()
+    assert check.destination(ESP, stage.connection()) == ""
+    assert (esp.contacts(), esp.lists(), esp.fields(), esp.jobs()) == before
+    assert stage.calls_to("^PUT /v3/marketing/contacts")
+
+
+def test_a_key_of_sendgrids_that_may_only_read_lacks_marketing(stage: Stage) -> None:
+    esp = Esp()
+    stage.show(esp.app)
+    words = check.destination(ESP, stage.connection(password="SG.demo-read-only"))
+    assert words == "destination: rights are missing: Marketing: full access"
+    assert (esp.contacts(), esp.lists(), esp.fields(), esp.jobs()) == ({}, {}, {}, [])
+
+
+def test_a_key_of_sendgrids_that_is_refused_is_told(stage: Stage) -> None:
+    stage.show(Esp().app)
+    words = check.destination(ESP, stage.connection(password=WRONG))
+    assert words == "destination: GET /v3/marketing/lists: 401, the credential is refused"
+
+
+def test_a_key_of_brevos_may_all_or_is_refused_and_nothing_is_written(stage: Stage) -> None:
+    brevo = Brevo()
+    stage.show(brevo.app)
+    before = brevo.contacts(), brevo.lists(), brevo.fields(), brevo.jobs(), dict(brevo.account.folders)
+    assert check.destination(BREVO, stage.connection(password="xkeysib-demo")) == ""
+    words = check.destination(BREVO, stage.connection(password="xkeysib-wrong"))
+    assert words == "destination: GET /v3/account: 401, the credential is refused"
+    assert [call.partition("?")[0] for call in stage.calls] == ["GET /v3/account"] * 2
+    assert (brevo.contacts(), brevo.lists(), brevo.fields(), brevo.jobs(), brevo.account.folders) == before
+
+
+@pytest.mark.parametrize(("about", "vendor"), [(ESP, Esp), (BREVO, Brevo)], ids=["sendgrid", "brevo"])
+def test_a_provider_that_is_broken_is_told(stage: Stage, about: Any, vendor: Any) -> None:
+    provider = vendor()
+    provider.faults.add(Fault("500", times=None))
+    stage.show(provider.app)
+    words = check.destination(about, stage.connection(password="SG.demo"))
+    assert words.startswith("destination: GET /v3/")
+    assert words.endswith(": 500, the other side has a problem")

@@ -1,0 +1,317 @@
+"""A sweep marks exactly what has vanished, and nothing where that would be too much."""
+
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from demo.faults import Fault
+from lifecycle import extract, sweep, warehouse
+from lifecycle.errors import AccessDenied, AnswerUnreadable, GuardTripped, LifecycleError, RetryLater
+from lifecycle.settings import Connection, SqlShop, Sweeps
+from tests.sources.cases import PRIVATE, RUN_DATE, Case, Stage, answering, standing
+from tests.sources.vendors import CASES, PAGE
+
+DOCUMENTS = 12
+#: A share that one of twelve keeps to and two of twelve exceed.
+STRICT = Sweeps(max_vanished_share=0.1, from_documents=10)
+LOOSE = Sweeps(max_vanished_share=1, from_documents=1_000_000)
+NEXT_DAY = RUN_DATE + timedelta(days=1)
+
+NAMED = {(case.kind, case.stream): case for case in CASES}
+ORDERS, CUSTOMERS = NAMED["woocommerce", "orders"], NAMED["woocommerce", "customers"]
+#: Where documents can vanish; changes of state are a history.
+VANISHING = [case for case in CASES if case.kind == "shopify" or (case.take and case.stream != "state_history")]
+ONE_OF_EACH = [NAMED[kind, "orders"] for kind in ("woocommerce", "shopify", "shopware")] + [
+    NAMED["sendgrid", "bounces"]
+]
+
+every_vanishing_stream = pytest.mark.parametrize("case", VANISHING, ids=lambda case: f"{case.kind}-{case.stream}")
+one_of_each = pytest.mark.parametrize("case", ONE_OF_EACH, ids=lambda case: case.kind)
+
+
+@pytest.fixture(scope="module")
+def the_stage() -> Iterator[Stage]:
+    with standing() as stage:
+        yield stage
+
+
+@pytest.fixture
+def stage(the_stage: Stage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Stage:
+    monkeypatch.setattr("tenacity.nap.time.sleep", lambda _: None)
+    for module in ("woocommerce", "sendgrid", "shopware"):
+        monkeypatch.setattr(f"lifecycle.sources.{module}.PAGE_SIZE", PAGE)
+    monkeypatch.setattr("lifecycle.sources.sendgrid.LISTING_PAGE", PAGE)
+    monkeypatch.setattr("lifecycle.sources.shopify.bulk.BULK_PAGE", PAGE)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return the_stage
+
+
+@pytest.fixture
+def url(database_url: str) -> str:
+    extract.prepare(database_url)
+    return database_url
+
+
+@pytest.fixture(autouse=True)
+def nothing_private_is_logged(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    caplog.set_level("INFO")
+    yield
+    assert not [word for word in PRIVATE if word in caplog.text]
+
+
+def take(vendor: Any, case: Case, *numbers: int) -> None:
+    """Let documents vanish at the vendor."""
+    for n in numbers:
+        case.take(vendor, n) if case.take else vendor.take(case.stream, n)
+
+
+def land(url: str, stage: Stage, case: Case, name: str = "demo") -> None:
+    extract.land(url, name, case.kind, [case.open(stage)], RUN_DATE)
+
+
+def swept(url: str, stage: Stage, case: Case, limits: Sweeps = LOOSE, *, accept_loss: bool = False) -> dict[str, int]:
+    at = stage.connection(case.login, case.password)
+    return sweep.run(url, "demo", case.about, at, limits, NEXT_DAY, accept_loss=accept_loss)
+
+
+def refusal(url: str, stage: Stage, case: Case, kind: type[LifecycleError], limits: Sweeps = LOOSE) -> str:
+    """The words of the error that a sweep ends with, which hold nothing private."""
+    with pytest.raises(kind) as raised:
+        swept(url, stage, case, limits)
+    words = str(raised.value)
+    assert not [word for word in PRIVATE if word in words]
+    return words
+
+
+def rows(url: str, statement: str) -> list[tuple[Any, ...]]:
+    with warehouse.connect(url) as database:
+        return database.execute(statement.encode()).fetchall()
+
+
+def marked(url: str, case: Case, name: str = "demo") -> set[int]:
+    """Which documents of a source are marked as vanished."""
+    found = rows(url, f"select source, is_deleted, doc from raw.{case.kind}__{case.stream}")
+    return {case.number(doc) for source, is_deleted, doc in found if source == name and is_deleted}
+
+
+def loaded(url: str, case: Case) -> dict[tuple[str, int], tuple[datetime, Any]]:
+    """(source, number) → when the document last changed for us, and what it holds."""
+    found = rows(url, f"select source, doc, loaded_at, cursor_at from raw.{case.kind}__{case.stream}")
+    return {(source, case.number(doc)): (at, (doc, cursor_at)) for source, doc, at, cursor_at in found}
+
+
+def last_loaded(before: dict[tuple[str, int], tuple[datetime, Any]]) -> datetime:
+    """Up to where an incremental model has read."""
+    return max(at for at, _ in before.values())
+
+
+@every_vanishing_stream
+def test_what_vanished_is_marked_once_with_a_later_moment_and_nothing_else_is_touched(
+    url: str, stage: Stage, case: Case
+) -> None:
+    vendor = case.vendor(DOCUMENTS)
+    stage.show(vendor.app)
+    land(url, stage, case)
+    land(url, stage, case, "other")
+    before = loaded(url, case)
+    take(vendor, case, 3, 7)
+    assert swept(url, stage, case)[case.stream] == 2
+    assert (marked(url, case), marked(url, case, "other")) == ({3, 7}, set())
+    after = loaded(url, case)
+    assert {place: held for place, (_, held) in after.items()} == {place: held for place, (_, held) in before.items()}
+    assert {place for place in after if after[place] != before[place]} == {("demo", 3), ("demo", 7)}
+    assert min(after["demo", n][0] for n in (3, 7)) > last_loaded(before)
+    assert swept(url, stage, case)[case.stream] == 0
+    assert loaded(url, case) == after
+    told = f"select source, run_date, listed, vanished, returned from raw.sweep where stream = '{case.stream}'"
+    assert rows(url, told) == [("demo", NEXT_DAY, DOCUMENTS - 2, 0, 0)]
+
+
+@one_of_each
+def test_what_is_there_again_is_unmarked_by_the_next_sweep(url: str, stage: Stage, case: Case) -> None:
+    vendor = case.vendor(DOCUMENTS)
+    stage.show(vendor.app)
+    land(url, stage, case)
+    take(vendor, case, 3, 7)
+    swept(url, stage, case)
+    before = loaded(url, case)
+    case.put(vendor, 3)
+    assert swept(url, stage, case)[case.stream] == 0
+    assert marked(url, case) == {7}
+    after = loaded(url, case)
+    assert {place for place in after if after[place] != before[place]} == {("demo", 3)}
+    assert after["demo", 3][0] > last_loaded(before)
+    assert rows(url, "select vanished, returned from raw.sweep where returned > 0") == [(0, 1)]
+
+
+@one_of_each
+def test_what_a_night_reads_again_is_unmarked_though_it_is_the_same(url: str, stage: Stage, case: Case) -> None:
+    vendor = case.vendor(DOCUMENTS)
+    stage.show(vendor.app)
+    land(url, stage, case)
+    take(vendor, case, 3, 7)
+    swept(url, stage, case)
+    before = loaded(url, case)
+    case.put(vendor, 3)
+    land(url, stage, case)
+    assert marked(url, case) == {7}
+    after = loaded(url, case)
+    assert after["demo", 3][0] > last_loaded(before)
+    assert swept(url, stage, case)[case.stream] == 0
+    assert loaded(url, case) == after
+
+
+@one_of_each
+def test_an_empty_answer_marks_nothing_whatever_the_limits(url: str, stage: Stage, case: Case) -> None:
+    vendor = case.vendor(DOCUMENTS)
+    stage.show(vendor.app)
+    land(url, stage, case)
+    before = loaded(url, case)
+    take(vendor, case, *range(1, DOCUMENTS + 1))
+    words = refusal(url, stage, case, GuardTripped)
+    assert f"demo: {case.stream}: {DOCUMENTS} of {DOCUMENTS} are not there any more" in words
+    assert "accept_loss" in words
+    assert (loaded(url, case), marked(url, case)) == (before, set())
+    assert rows(url, f"select * from raw.sweep where stream = '{case.stream}'") == []
+    assert swept(url, stage, case, STRICT, accept_loss=True)[case.stream] == DOCUMENTS
+    assert marked(url, case) == set(range(1, DOCUMENTS + 1))
+
+
+@one_of_each
+def test_more_than_the_allowed_share_marks_nothing(url: str, stage: Stage, case: Case) -> None:
+    vendor = case.vendor(DOCUMENTS)
+    stage.show(vendor.app)
+    land(url, stage, case)
+    take(vendor, case, 3, 7)
+    words = refusal(url, stage, case, GuardTripped, STRICT)
+    assert f"demo: {case.stream}: 2 of 12 are not there any more; allowed: 10% of at least 10" in words
+    assert marked(url, case) == set()
+    case.put(vendor, 3)
+    assert swept(url, stage, case, STRICT)[case.stream] == 1
+    assert marked(url, case) == {7}
+
+
+def test_a_share_is_no_matter_in_a_small_stream(url: str, stage: Stage) -> None:
+    shop = ORDERS.vendor(DOCUMENTS)
+    stage.show(shop.app)
+    land(url, stage, ORDERS)
+    take(shop, ORDERS, *range(2, DOCUMENTS + 1))
+    assert swept(url, stage, ORDERS, Sweeps(from_documents=DOCUMENTS + 1))["orders"] == DOCUMENTS - 1
+
+
+def test_what_has_vanished_before_counts_neither_as_known_nor_as_lost(url: str, stage: Stage) -> None:
+    shop = ORDERS.vendor(DOCUMENTS)
+    stage.show(shop.app)
+    land(url, stage, ORDERS)
+    take(shop, ORDERS, *range(2, DOCUMENTS + 1))
+    swept(url, stage, ORDERS)
+    take(shop, ORDERS, 1)
+    assert "orders: 1 of 1 are" in refusal(url, stage, ORDERS, GuardTripped)
+    swept(url, stage, ORDERS, accept_loss=True)
+    assert swept(url, stage, ORDERS) == {"orders": 0, "customers": 0, "products": 0}
+
+
+def test_what_no_night_has_read_yet_is_left_to_the_night(url: str, stage: Stage) -> None:
+    stage.show(ORDERS.vendor(DOCUMENTS).app)
+    assert swept(url, stage, ORDERS) == {"orders": 0, "customers": 0, "products": 0}
+    assert loaded(url, ORDERS) == {}
+
+
+def test_a_stream_that_lost_too_much_does_not_keep_the_others(url: str, stage: Stage) -> None:
+    shop = ORDERS.vendor(DOCUMENTS)
+    for n in range(1, DOCUMENTS + 1):
+        CUSTOMERS.put(shop, n)
+    stage.show(shop.app)
+    land(url, stage, ORDERS)
+    land(url, stage, CUSTOMERS)
+    take(shop, ORDERS, *range(1, DOCUMENTS + 1))
+    take(shop, CUSTOMERS, 5)
+    assert "customers" not in refusal(url, stage, ORDERS, GuardTripped, STRICT)
+    assert (marked(url, ORDERS), marked(url, CUSTOMERS)) == (set(), {5})
+    assert rows(url, "select stream, vanished from raw.sweep order by 1") == [("customers", 1), ("products", 0)]
+
+
+@one_of_each
+@pytest.mark.parametrize(
+    ("fault", "kind"), [("500", RetryLater), ("truncated", AnswerUnreadable), ("403", AccessDenied)]
+)
+def test_a_listing_that_fails_in_the_middle_marks_nothing(
+    url: str, stage: Stage, case: Case, fault: str, kind: type[LifecycleError]
+) -> None:
+    vendor = case.vendor(DOCUMENTS)
+    stage.show(vendor.app)
+    land(url, stage, case)
+    before = loaded(url, case)
+    take(vendor, case, 12)
+    page = 1 if case.kind == "shopify" else 2  # all pages come in one file
+    vendor.faults.add(Fault(fault, path=case.path, times=None, after=page - 1))
+    assert refusal(url, stage, case, kind).startswith(f"demo, listing of {case.stream}, page {page}: ")
+    assert (loaded(url, case), marked(url, case)) == (before, set())
+    assert rows(url, f"select * from raw.sweep where stream = '{case.stream}'") == []
+    vendor.faults.clear()
+    assert swept(url, stage, case)[case.stream] == 1
+
+
+def test_a_listed_document_without_a_key_marks_nothing(url: str, stage: Stage) -> None:
+    shop = ORDERS.vendor(DOCUMENTS)
+    stage.show(shop.app)
+    land(url, stage, ORDERS)
+    stage.show(answering(shop.app, ORDERS.path, b'[{"id": 1}, {"number": "p1@example.com"}]'))
+    assert "page 1: a document has no key" in refusal(url, stage, ORDERS, AnswerUnreadable)
+    assert marked(url, ORDERS) == set()
+
+
+def test_an_extraction_and_a_sweep_of_one_source_wait_for_each_other(url: str, stage: Stage) -> None:
+    stage.show(ORDERS.vendor(1).app)
+    with warehouse.only_one(url, "extract demo"):
+        assert "another run" in refusal(url, stage, ORDERS, RetryLater)
+
+
+def test_nights_of_other_shops_do_not_wait_while_one_is_listed(url: str, stage: Stage) -> None:
+    stage.show(ORDERS.vendor(DOCUMENTS).app)
+    land(url, stage, ORDERS)
+    held = list[tuple[Any, ...]]()
+
+    def ids() -> Iterator[str]:
+        here = "database = (select oid from pg_database where datname = current_database())"
+        held.extend(rows(url, f"select count(*) from pg_locks where locktype = 'advisory' and {here}"))
+        yield from (f"demo/{n}" for n in range(1, DOCUMENTS))
+
+    with warehouse.connect(url) as database:
+        found = warehouse.compare_listing(database, "woocommerce", "demo", "orders", ids())
+        assert held == [(0,)]
+    assert found == warehouse.Sweep(listed=DOCUMENTS - 1, known=DOCUMENTS, vanished=1, returned=0)
+
+
+def test_a_document_that_is_listed_twice_counts_once(url: str, stage: Stage) -> None:
+    stage.show(ORDERS.vendor(2).app)
+    land(url, stage, ORDERS)
+    with warehouse.connect(url) as database:
+        found = warehouse.compare_listing(database, "woocommerce", "demo", "orders", ["demo/1", "demo/9", "demo/1"])
+    assert found == warehouse.Sweep(listed=2, known=2, vanished=1, returned=0)
+
+
+def test_rows_that_leave_a_database_are_marked_and_those_without_a_key_are_no_matter(url: str, tmp_path: Path) -> None:
+    file = tmp_path / "till.sqlite"
+    columns = {"order_id": "id", "ordered_at": "at", "total": "total", "email": "email"}
+    table = {"query": "select * from orders", "columns": columns}
+    shop = SqlShop.model_validate(
+        {"kind": "sql", "connection": "till", "timezone": "UTC", "currency": "USD", "orders": table}
+    )
+    at = Connection("till", kind="sqlite", host=str(file))
+    with closing(sqlite3.connect(file)) as till:
+        till.execute("create table orders (id integer, at text, total text, email text)")
+        orders = [(n, "2017-12-01 12:00", "1.50", f"p{n}@example.com") for n in range(1, DOCUMENTS + 1)]
+        till.executemany("insert into orders values (?, ?, ?, ?)", [*orders, (None, None, "x", None)])
+        till.commit()
+        assert extract.run(url, "demo", shop, at, RUN_DATE) == {"orders": DOCUMENTS}
+        till.execute("delete from orders where id = 3")
+        till.commit()
+    assert sweep.run(url, "demo", shop, at, LOOSE, NEXT_DAY) == {"orders": 1}
+    assert rows(url, "select id from raw.sql__orders where is_deleted") == [("demo/3",)]
