@@ -11,6 +11,7 @@ import socket
 import sys
 import threading
 import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -35,10 +36,21 @@ class Stage:
 
     app: ASGIApp
     address: str
+    under_way = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hand the call to the app of the moment."""
-        await self.app(scope, receive, send)
+        self.under_way += 1
+        try:
+            await self.app(scope, receive, send)
+        finally:
+            self.under_way -= 1
+
+    def come_to_rest(self) -> None:
+        """Wait until every call has come to its end, also those of a caller who is gone."""
+        with urllib.request.urlopen(f"{self.address}/_demo/requests"):  # noqa: S310 - it is read after the calls before it
+            while self.under_way:
+                time.sleep(0.01)
 
 
 @contextmanager

@@ -70,6 +70,18 @@ def test_a_field_that_is_no_longer_pushed_is_emptied_at_the_provider(world: Worl
     assert world.held() == {ADA: (STAGE, ["VIP"])}
 
 
+def test_who_is_refused_after_a_lost_answer_is_not_forgotten(world: World) -> None:
+    world.want(Person(ADA, ["vip"]))
+    performed = Fault("503", method="PUT", performed=True)
+    world.esp.faults.add(performed, Fault("rows_rejected", method="PUT", rows=1, message="no"))
+    assert world.night()["rejected"] == 1
+    world.esp.settle()
+    assert world.held()[ADA][1] == ["VIP"]  # by the request that was answered with 503
+    world.want()
+    world.night()
+    assert world.held()[ADA][1] == []
+
+
 def test_members_move_to_a_renamed_list(world: World) -> None:
     world.want(*crowd(3, "vip"))
     world.night()

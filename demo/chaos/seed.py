@@ -51,6 +51,11 @@ class Stages:
             stage.address = self._stack.enter_context(running(stage))
         return self
 
+    def come_to_rest(self) -> None:
+        """Wait until both have done what a killed night asked of them: later, it would be the next day's."""
+        self.shop.come_to_rest()
+        self.esp.come_to_rest()
+
     def __exit__(self, *_: object) -> None:
         """Stop both."""
         self._stack.close()
@@ -89,6 +94,7 @@ def run(seed: int, url: str, stages: Stages) -> Result:
         town.break_down()
         for _ in range(dice.randint(1, 3)):
             _attempt(night, town, stages, result, is_killed=dice.choice([True, True, False]))
+        stages.come_to_rest()
         result.faults += town.calm_down()
         if number == NIGHTS - 1:
             town.everybody_changes()

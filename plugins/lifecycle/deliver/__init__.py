@@ -10,13 +10,14 @@ import logging
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeVar
 from uuid import UUID
 
 from psycopg import sql
 from psycopg.rows import TupleRow
 
-from lifecycle import warehouse
+from lifecycle import warehouse, web
 from lifecycle.deliver import jobs
 from lifecycle.destinations import Destination
 from lifecycle.errors import GuardTripped, RetryLater, RowRejected, Stop
@@ -189,11 +190,9 @@ def _send(url: str, destination: Destination, run_id: int, batch: Batch) -> None
     """Send one batch. Rows that the provider names are put aside, the rest sent; if it names none, halve."""
     with warehouse.connect(url, autocommit=True) as connection:
         while batch.people:
-            job = jobs.intend(connection, destination, run_id, "upsert", batch.people)
             try:
-                provider_job = destination.upsert(batch.contacts, batch.lists)
+                web.attempt(partial(_ask, connection, destination, run_id, batch))
             except RowRejected as refusal:
-                jobs.fail(connection, job.job_id)
                 named = {place: why for place, why in refusal.reasons.items() if place < len(batch.people)}
                 middle = len(batch.people) // 2
                 if not named and middle:
@@ -205,8 +204,20 @@ def _send(url: str, destination: Destination, run_id: int, batch: Batch) -> None
                     jobs.reject(connection, destination, run_id, batch.people[place], why)
                 batch = batch.without(named)
             else:
-                jobs.submitted(connection, job, provider_job)
                 return
+
+
+def _ask(connection: warehouse.Connection, destination: Destination, run_id: int, batch: Batch) -> None:
+    """Note one request, make it, and note the provider's job; without an answer it is in doubt."""
+    job = jobs.intend(connection, destination, run_id, "upsert", batch.people)
+    try:
+        jobs.submitted(connection, job, destination.upsert(batch.contacts, batch.lists))
+    except RowRejected:
+        jobs.fail(connection, job.job_id)
+        raise
+    except RetryLater:
+        jobs.doubt(connection, destination, job.job_id)
+        raise
 
 
 def _removals(url: str, destination: Destination, run_id: int) -> Generator[Leaving, None, None]:

@@ -129,6 +129,15 @@ def fail(connection: warehouse.Connection, job_id: int) -> None:
     connection.execute("update delivery.job set status = 'failed', finished_at = now() where job_id = %s", [job_id])
 
 
+def doubt(connection: warehouse.Connection, destination: Destination, job_id: int) -> None:
+    """The request may have been carried out, and its people may be on its lists now, whatever later ones come to."""
+    values = {"destination": destination.name, "job_id": job_id, "rejected": []}
+    with connection.transaction():
+        connection.execute(DOUBT, values)
+        connection.execute(ENTER, values)
+        fail(connection, job_id)
+
+
 def removal(
     connection: warehouse.Connection,
     destination: Destination,
@@ -165,11 +174,7 @@ def wait(connection: warehouse.Connection, destination: Destination) -> int:
         "select job_id from delivery.job where destination = %s and status = 'intended'", [destination.name]
     ).fetchall()
     for (job_id,) in cut_off:
-        values = {"destination": destination.name, "job_id": job_id, "rejected": []}
-        with connection.transaction():
-            connection.execute(DOUBT, values)
-            connection.execute(ENTER, values)
-            fail(connection, job_id)
+        doubt(connection, destination, job_id)
     with connection.cursor(row_factory=class_row(Job)) as cursor:
         still_open = cursor.execute(STILL_OPEN, [PATIENCE_SECONDS, destination.name]).fetchall()
     asked, until, pause = len(cut_off) + len(still_open), time.monotonic() + PATIENCE_SECONDS, FIRST_PAUSE
