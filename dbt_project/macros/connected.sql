@@ -9,8 +9,6 @@
 {# What the shops of every connected kind have, from models of one shape. #}
 {% macro of_every_shop(entity) -%}
     {%- for kind in connected_kinds() %}
-        select *
-        from {{ ref("stg_" ~ kind ~ "__" ~ entity) }}
-        {{ "union all" if not loop.last }}
+        select * from {{ ref("stg_" ~ kind ~ "__" ~ entity) }} {{ "union all" if not loop.last }}
     {%- endfor %}
 {%- endmacro %}

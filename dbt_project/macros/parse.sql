@@ -8,6 +8,23 @@
     end
 {%- endmacro %}
 
+{#
+    An amount as a shop's plug-in may have laid it out: 1.234,56, 1,234.56 or 12,50. A single 1,234 can mean
+    either, so it is none.
+#}
+{% macro parse_amount(text) -%}
+    case
+        when {{ text }} not like '%,%'
+        then {{ parse_number(text) }}
+        when {{ text }} ~ '^-?\d{1,3}(\.\d{3})+,\d{1,4}$'
+        then {{ parse_number("translate(" ~ text ~ ", ',.', '.')") }}
+        when {{ text }} ~ '^-?\d{1,3}(,\d{3})+\.\d{1,4}$'
+        then {{ parse_number("replace(" ~ text ~ ", ',', '')") }}
+        when {{ text }} ~ '^-?\d+,\d{1,2}$'
+        then {{ parse_number("replace(" ~ text ~ ", ',', '.')") }}
+    end
+{%- endmacro %}
+
 {# ISO 8601; without an offset it is UTC. #}
 {% macro parse_timestamp(text) -%}
     case

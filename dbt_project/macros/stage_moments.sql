@@ -6,9 +6,9 @@
     {%- set shops = var("lifecycle")["shops"] -%}
     {%- set with_accounts = [] -%}
     {%- for shop in shops.values() -%}
-        {%- if shop["kind"] in ["shopify", "shopware"]
-            or shop.get("account_field")
-            or "account_number" in (shop.get("customers") or {}).get("columns", {}) -%}
+        {%- if shop["kind"] in ["shopify", "shopware"] or shop.get(
+            "account_field"
+        ) or "account_number" in (shop.get("customers") or {}).get("columns", {}) -%}
             {%- do with_accounts.append(shop) -%}
         {%- endif -%}
     {%- endfor -%}

@@ -44,8 +44,7 @@
                 {{ ref("int_shop_customers") }} as customers
                 on customers.shop = shops.shop
                 and customers.loaded_at > shops.customers_until
-            inner join
-                {{ ref("int_shop_orders") }} as orders on orders.customer_id = customers.customer_id
+            inner join {{ ref("int_shop_orders") }} as orders on orders.customer_id = customers.customer_id
         ),
 
         changed_rates as ({{ changed_rates(rates) }}),

@@ -78,7 +78,10 @@ with
             case
                 when owned.order_currency = {{ literal(var("lifecycle")["currency"]) }} then 1 else rates.rate
             end as exchange_rate,
-            not owned.is_deleted and not owned.is_draft and not coalesce(owned.is_test, false) and tests.payment_method is null as is_real,
+            not owned.is_deleted
+            and not owned.is_draft
+            and not coalesce(owned.is_test, false)
+            and tests.payment_method is null as is_real,
             coalesce(owned.business_day >= owned.first_business_day, false) as is_dated,
             paid_statuses.status is not null
             and owned.gross >= 0

@@ -1,3 +1,1 @@
-{{ config(materialized="view") }}
-
-{{ of_every_shop("orders") }}
+{{ config(materialized="view") }} {{ of_every_shop("orders") }}

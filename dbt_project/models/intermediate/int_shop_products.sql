@@ -1,3 +1,1 @@
-{{ config(materialized="view") }}
-
-{{ of_every_shop("products") }}
+{{ config(materialized="view") }} {{ of_every_shop("products") }}

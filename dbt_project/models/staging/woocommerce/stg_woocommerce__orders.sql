@@ -40,9 +40,9 @@ with
             lead_line.product_name as lead_product_name,
 
             -- numerics
-            {{ parse_number("document.total") }} as total,
+            {{ parse_amount("document.total") }} as total,
             coalesce(refunds.refunded, 0) as refunded,
-            {{ parse_number("document.total") }} is null
+            {{ parse_amount("document.total") }} is null
             or coalesce(refunds.has_unreadable, false) as has_unreadable_money,
 
             -- timestamps
@@ -65,8 +65,8 @@ with
         cross join
             lateral(
                 select
-                    - sum({{ parse_number("refund ->> 'total'") }}) as refunded,
-                    bool_or({{ parse_number("refund ->> 'total'") }} is null) as has_unreadable
+                    - sum({{ parse_amount("refund ->> 'total'") }}) as refunded,
+                    bool_or({{ parse_amount("refund ->> 'total'") }} is null) as has_unreadable
                 from {{ json_elements("document.refunds") }} as refund
             ) as refunds
         left join
@@ -76,7 +76,7 @@ with
                     {{ clean_text("line ->> 'name'") }} as product_name
                 from {{ json_elements("document.line_items") }}
                 with ordinality as lines(line, position)
-                order by {{ parse_number("line ->> 'total'") }} desc nulls last, position
+                order by {{ parse_amount("line ->> 'total'") }} desc nulls last, position
                 limit 1
             ) as lead_line
             on true
