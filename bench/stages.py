@@ -43,6 +43,7 @@ CHANGES = 0.01
 
 #: From the judged order to the daily counts: what a night derives of stages.
 SELECTED = [
+    "int_shop_orders",
     "int_shop_customers",
     "int_noted_subjects",
     "int_changed_orders",

@@ -53,6 +53,7 @@ FACTS_FIRST = [
     "stg_woocommerce__customers",
     "stg_sendgrid__contacts",
     "stg_sendgrid__list_members",
+    "int_shop_orders",
     "int_shop_customers",
     "int_noted_subjects",
     "int_changed_orders",
