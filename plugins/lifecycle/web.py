@@ -136,6 +136,15 @@ def document(response: requests.Response) -> Any:
         raise AnswerUnreadable(message) from None
 
 
+def documents(response: requests.Response, what: str = "documents") -> list[Any]:
+    """The answer's JSON, which has to be a list of ``what``; raises ``AnswerUnreadable`` if it is not."""
+    answer = document(response)
+    if not isinstance(answer, list):
+        message = f"expected a list of {what}, got {type(answer).__name__}"
+        raise AnswerUnreadable(message)
+    return answer
+
+
 def if_found(call: Callable[[], T]) -> T | None:
     """What a call gives, or ``None`` where a 404 is its answer."""
     try:

@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 
 from lifecycle.errors import SettingsInvalid
 from lifecycle.settings import FileTable, MappedShop, SqlTable
-from lifecycle.sources import Document, Page, Pages, Reject, identity, moment
+from lifecycle.sources import UNWRITABLE, Document, Page, Pages, Reject, identity, moment
 
 PAGE_SIZE = 1000
 #: What the warehouse keeps as money has at most eleven digits before the point.
@@ -32,7 +32,6 @@ YES = {"true", "t", "yes", "y", "on", "1", "ja", "j", "wahr"}
 NO = {"false", "f", "no", "n", "off", "0", "nein", "falsch"}
 #: A byte that could not be decoded, as ``surrogateescape`` leaves it.
 UNDECODED = re.compile("[\udc80-\udcff]")
-UNWRITABLE = re.compile("[\0\ud800-\udfff]")
 
 
 def _number(point: str, other: str) -> re.Pattern[str]:

@@ -12,10 +12,9 @@ from functools import partial
 from itertools import chain
 from typing import Any
 
-from lifecycle.errors import AnswerUnreadable
 from lifecycle.settings import Connection, WooCommerceShop
 from lifecycle.sources import Document, Page, Pages, Stream, identity, moment
-from lifecycle.web import Session, document
+from lifecycle.web import Session, document, documents
 
 PAGE_SIZE = 100
 API = "/wp-json/wc/v3"
@@ -91,10 +90,7 @@ def _pages(session: Session, url: str, query: dict[str, str]) -> Iterator[Page]:
     number, known_total = 1, 0
     while True:
         response = session.get(url, params={**about, "page": number})
-        page = document(response)
-        if not isinstance(page, list):
-            message = f"expected a list of documents, got {type(page).__name__}"
-            raise AnswerUnreadable(message)
+        page = documents(response)
         total = _count(response.headers.get("X-WP-Total"), default=known_total)
         yield Page(page, total)
         pages_back = -(min(total - known_total, 0) // PAGE_SIZE)

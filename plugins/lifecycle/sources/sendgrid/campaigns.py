@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from lifecycle.errors import AnswerUnreadable
 from lifecycle.sources import Document, Pages
-from lifecycle.web import Session, document, part
+from lifecycle.web import Session, document, documents, part
 
 
 def paged(session: Session, url: str, name: str, size: int, _: datetime | None = None) -> Pages:
@@ -35,8 +35,4 @@ def _next_token(answer: Document) -> str:
 
 def groups(session: Session, address: str, _: datetime | None = None) -> Pages:
     """Every unsubscribe group; this one has no paging."""
-    page = document(session.get(f"{address}/v3/asm/groups"))
-    if not isinstance(page, list):
-        message = f"expected a list of unsubscribe groups, got {type(page).__name__}"
-        raise AnswerUnreadable(message)
-    yield page
+    yield documents(session.get(f"{address}/v3/asm/groups"), "unsubscribe groups")

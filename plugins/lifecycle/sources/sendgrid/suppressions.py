@@ -4,7 +4,7 @@ from datetime import datetime
 
 from lifecycle.errors import AnswerUnreadable, RetryLater
 from lifecycle.sources import Pages
-from lifecycle.web import Session, document
+from lifecycle.web import Session, documents
 
 MOST_READINGS = 10
 
@@ -18,10 +18,7 @@ def of_a_kind(session: Session, url: str, page_size: int, since: datetime | None
     start = {"start_time": int(since.timestamp())} if since else {}
     offset, known, readings = 0, set[str](), 1
     while readings <= MOST_READINGS:
-        page = document(session.get(url, params={**start, "limit": page_size, "offset": offset}))
-        if not isinstance(page, list):
-            message = f"expected a list of suppressions, got {type(page).__name__}"
-            raise AnswerUnreadable(message)
+        page = documents(session.get(url, params={**start, "limit": page_size, "offset": offset}), "suppressions")
         shown = {repr(item) for item in page}
         yield [item for item in page if repr(item) not in known]
         if offset and known.isdisjoint(shown):
@@ -39,8 +36,4 @@ def of_a_kind(session: Session, url: str, page_size: int, since: datetime | None
 
 def of_groups(session: Session, address: str, _: datetime | None = None) -> Pages:
     """Every group's suppressions; this one has no paging."""
-    page = document(session.get(f"{address}/v3/asm/suppressions"))
-    if not isinstance(page, list):
-        message = f"expected a list of group suppressions, got {type(page).__name__}"
-        raise AnswerUnreadable(message)
-    yield page
+    yield documents(session.get(f"{address}/v3/asm/suppressions"), "group suppressions")
