@@ -1,7 +1,9 @@
 """Whole nights through the real DAG: against a recount by hand, under faults, without a source, and killed midway."""
 
+import csv
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -26,6 +28,7 @@ from demo.esp import Esp
 from demo.faults import Fault
 from demo.serve import running
 from demo.shop import Shop
+from lifecycle.settings import DBT_PROJECT
 from tests import town
 from tests.town import BETWEEN, FIRST, SECOND, Scene
 
@@ -75,6 +78,18 @@ class Left:
         return town.recount(self.scene, self.run_date)[0]
 
 
+def _seeds_of_the_town(folder: Path) -> Path:
+    """The shipped seeds, with those scenarios that refer to none of the shipped audiences."""
+    shutil.copytree(DBT_PROJECT / "seeds", folder)
+    catalogue = folder / "contact_scenarios.csv"
+    header, *rows = csv.reader(catalogue.read_text(encoding="utf-8").splitlines())
+    audience, carrier = header.index("audience"), header.index("recognised_by")
+    kept = [row for row in rows if not row[audience] and row[carrier] != "list"]
+    with catalogue.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([header, *kept])
+    return folder
+
+
 class Installation:
     """Two shops, a provider, a warehouse and an Airflow of their own."""
 
@@ -108,7 +123,12 @@ class Installation:
             connections["provider"] = airflow_home.http_connection(address, password="SG.demo")
             own = airflow_home.environment(self.home / "airflow", connections)
             others = {name: value for name, value in os.environ.items() if not name.startswith(SETTINGS_OF_OTHERS)}
-            here = {"LIFECYCLE_CONFIG": f"{config}", "LIFECYCLE_WORK": f"{self.home}", "TMPDIR": f"{self.home}"}
+            here = {
+                "LIFECYCLE_CONFIG": f"{config}",
+                "LIFECYCLE_SEEDS": f"{_seeds_of_the_town(self.home / 'seeds')}",
+                "LIFECYCLE_WORK": f"{self.home}",
+                "TMPDIR": f"{self.home}",
+            }
             self.environment = {**others, **own, **here}
             airflow_home.migrate(own)
             yield self

@@ -153,6 +153,7 @@ def test_what_is_left_out_has_a_default_and_may_contact_nobody_without_consent()
         ("audiences.two", {"list": "New", "stages": ["new"]}, "used more than once: ['New']"),
         ("esp.opt_in_lists", ["New"], "no opt-in list; used more than once: ['New']"),
         ("shops.esp", SMALLEST["shops"]["laden"], "a shop can't be named 'esp'"),
+        ("shops.all", SMALLEST["shops"]["laden"], "a shop can't be named 'all', which is all shops together"),
         ("consent.existing_customers", "yes", "consent.existing_customers: Input should be a valid boolean"),
         ("guards.overall.max_removed_share", 50, "max_removed_share: Input should be less than or equal to 1"),
         ("guards.audience.max_created", -1, "guards.audience.max_created: Input should be greater than or equal to 0"),

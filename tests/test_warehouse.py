@@ -55,7 +55,7 @@ def test_preparing_can_be_repeated_and_done_by_several_at_once(database_url: str
     with ThreadPoolExecutor() as pool:
         assert list(pool.map(lambda _: warehouse.prepare(database_url, STREAMS), range(4))) == [None] * 4
     schemas = "select distinct schemaname from pg_tables where schemaname !~ '^(pg_|information)'"
-    assert {name for (name,) in found(database_url, schemas)} == {"raw", "quality", "delivery", "statistics"}
+    assert {name for (name,) in found(database_url, schemas)} == {"raw", "quality", "delivery", "statistics", "access"}
 
 
 def test_new_documents_are_added_and_the_landing_table_is_emptied(url: str) -> None:

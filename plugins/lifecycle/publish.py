@@ -91,8 +91,10 @@ def run(url: str, run_id: int, run_date: date, ruleset: str) -> dict[str, Any]:
 
 
 def forget(url: str, run_date: date, days: int) -> None:
-    """Delete what is only kept as a record, of runs for dates more than ``days`` before ``run_date``."""
+    """Delete what is only kept as a record, of runs for dates, and looks at persons, more than ``days`` before."""
     with warehouse.connect(url) as connection:
+        before = run_date - timedelta(days=days)
+        connection.execute("delete from access.person_view where viewed_at < %s", [before])
         for table, run, but in FORGOTTEN:
             statement = sql.SQL(OLD).format(table=sql.Identifier(table), run=sql.Identifier(run), but=sql.SQL(but))
-            connection.execute(statement, {"before": run_date - timedelta(days=days)})
+            connection.execute(statement, {"before": before})

@@ -15,7 +15,7 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import TupleRow
 
-from lifecycle.errors import RetryLater
+from lifecycle.errors import AccessDenied, RetryLater
 
 SCHEMA = Path(__file__).with_name("warehouse.sql")
 #: The document tables' shape; ``doc`` is the other side's payload, untouched.
@@ -32,6 +32,23 @@ def connect(url: str, *, autocommit: bool = False) -> Connection:
     except psycopg.OperationalError as error:
         message = f"the warehouse can't be reached ({type(error).__name__})"
         raise RetryLater(message) from None
+
+
+@contextlib.contextmanager
+def acting_as(url: str, role: str, *, read_only: bool = True) -> Iterator[Connection]:
+    """One transaction with the rights of ``role``, in which all is seen as of one moment.
+
+    Raises ``AccessDenied`` where there is no such role or the login is no member of it.
+    """
+    with connect(url) as connection:
+        connection.read_only = read_only
+        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        try:
+            connection.execute(sql.SQL("set local role {}").format(sql.Identifier(role)))
+        except (psycopg.errors.InvalidParameterValue, psycopg.errors.InsufficientPrivilege):
+            message = f"the warehouse's login is no member of the role {role}"
+            raise AccessDenied(message) from None
+        yield connection
 
 
 def prepare(url: str, streams: Sequence[tuple[str, str]]) -> None:

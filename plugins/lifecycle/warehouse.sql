@@ -385,3 +385,70 @@ create table if not exists statistics.score_cut (
     made_for date not null,
     primary key (version, metric, score)
 );
+
+-- How many people the provider refused in each run, by list; without a list, of those who were to join none.
+create or replace view delivery.reject_counts as
+select run_id, list_name, count(distinct person_id) as rejected
+from delivery.reject
+left join lateral unnest(add_lists) as joined (list_name) on true
+group by run_id, list_name;
+
+-- How many rows of each stream do not fit as of now.
+create or replace view raw.reject_counts as
+select source, stream, count(*) as rejected from raw.reject group by source, stream;
+
+-- Who has looked at whose history. It is written, and committed, before anything is shown.
+create schema if not exists access;
+create table if not exists access.person_view (
+    viewed_at timestamptz not null default now(),
+    viewed_by text not null check (viewed_by <> ''),
+    person_id uuid not null
+);
+create index if not exists person_view_person on access.person_view (person_id);
+
+create or replace function access.record(viewed_by text, person_id uuid) returns void
+language sql security definer set search_path = pg_catalog, pg_temp
+begin atomic
+    insert into access.person_view (viewed_by, person_id) values (record.viewed_by, record.person_id);
+end;
+revoke all on function access.record from public;
+
+-- Two roles without login that may read, where this login may make roles: lifecycle_figures what holds counts,
+-- lifecycle_people what tells of single persons. All databases of a server share them. dbt lets them read the marts.
+do $$
+declare
+    reader text;
+    thing record;
+begin
+    foreach reader in array array['lifecycle_figures', 'lifecycle_people'] loop
+        if not exists (select from pg_roles where rolname = reader) then
+            begin
+                execute format('create role %I nologin', reader);
+            exception when duplicate_object or unique_violation or insufficient_privilege then
+                null; -- another database has just made it, or only an administrator can
+            end;
+        end if;
+    end loop;
+    for thing in
+        select rolname, split_part(name, '.', 1) as schema, name
+        from (values
+            ('lifecycle_figures', 'delivery.run'),
+            ('lifecycle_figures', 'delivery.audience'),
+            ('lifecycle_figures', 'delivery.reject_counts'),
+            ('lifecycle_figures', 'raw.pull'),
+            ('lifecycle_figures', 'raw.sweep'),
+            ('lifecycle_figures', 'raw.reject_counts'),
+            ('lifecycle_figures', 'quality.result'),
+            ('lifecycle_people', 'delivery.audit')
+        ) as readable (grantee, name)
+        inner join pg_roles on rolname = grantee
+        where not has_table_privilege(rolname, name, 'select')
+    loop
+        execute format('grant usage on schema %I to %I', thing.schema, thing.rolname);
+        execute format('grant select on %s to %I', thing.name, thing.rolname);
+    end loop;
+    if exists (select from pg_roles where rolname = 'lifecycle_people') then
+        grant usage on schema access to lifecycle_people;
+        grant execute on function access.record to lifecycle_people;
+    end if;
+end $$;

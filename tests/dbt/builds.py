@@ -16,7 +16,7 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 from lifecycle import transform, warehouse
-from lifecycle.settings import DBT_PROJECT
+from lifecycle.settings import DBT_PROJECT, Measuring
 from tests.dbt.documents import CURRENCIES, ZONES, Documents, Night
 from tests.dbt.recount import AUDIENCES, CONTACT_CAP, HOUSE_ZONE, RULESETS, Kept, uuid_of
 
@@ -100,6 +100,7 @@ def variables(night: Night) -> dict[str, Any]:
         "consent": {"existing_customers": True},
         "audiences": AUDIENCES,
         "contact_cap": CONTACT_CAP,
+        "measuring": Measuring().model_dump(),
     }
     return {"run_date": night.run_date.isoformat(), "lifecycle": lifecycle}
 

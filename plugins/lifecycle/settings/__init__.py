@@ -9,7 +9,7 @@ import os
 from collections.abc import Hashable, Iterator, Mapping
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Annotated, Any, Self, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Self, Union, get_args, get_origin
 
 import yaml
 from pydantic import Field, ValidationError, model_validator
@@ -29,6 +29,7 @@ from lifecycle.settings.audiences import (
     OverallLimits,
 )
 from lifecycle.settings.connection import Connection
+from lifecycle.settings.measuring import Measuring
 from lifecycle.settings.section import Cron, Currency, Name, Section, TimeZone
 from lifecycle.settings.sources import (
     AnyShop,
@@ -47,6 +48,7 @@ from lifecycle.settings.sources import (
 from lifecycle.settings.stages import Consent, Engagement, RuleSet, Stages, Vip
 
 __all__ = [
+    "ALL_SHOPS",
     "CUSTOMER_COLUMNS",
     "DBT_PROJECT",
     "ESP",
@@ -64,6 +66,7 @@ __all__ = [
     "Guards",
     "Limits",
     "MappedShop",
+    "Measuring",
     "OverallLimits",
     "RuleSet",
     "Settings",
@@ -77,6 +80,7 @@ __all__ = [
     "config_path",
     "load",
     "parse",
+    "seeds_path",
 ]
 
 PROJECT = Path(__file__).resolve().parents[3]
@@ -85,6 +89,8 @@ EXPECTATIONS = PROJECT / "expectations"
 
 #: The provider's source in ``raw``, beside the shops' names.
 ESP = "esp"
+#: All shops together, where figures are by shop.
+ALL_SHOPS = "all"
 
 
 class Settings(Section):
@@ -104,7 +110,10 @@ class Settings(Section):
     guards: Guards = Guards()
     destination: Destination | None = None
     sweeps: Sweeps = Sweeps()
+    measuring: Measuring = Measuring()
     keep_deliveries_days: Annotated[int, Field(ge=30, le=36500)] = 730
+    language: Literal["de", "en"] = "en"
+    reports: Annotated[str, Field(min_length=1)] = "reports"
 
     @model_validator(mode="after")
     def _each_list_once(self) -> Self:
@@ -117,9 +126,11 @@ class Settings(Section):
 
     @model_validator(mode="after")
     def _each_source_once(self) -> Self:
-        if ESP in self.shops:
-            message = f"a shop can't be named {ESP!r}, which is the e-mail service provider; give it another name"
-            raise ValueError(message)
+        taken = {ESP: "the e-mail service provider", ALL_SHOPS: "all shops together"}
+        for name in self.shops:
+            if name in taken:
+                message = f"a shop can't be named {name!r}, which is {taken[name]}; give it another name"
+                raise ValueError(message)
         return self
 
     @model_validator(mode="after")
@@ -164,6 +175,11 @@ class _UniqueKeys(yaml.SafeLoader):
 def config_path() -> Path:
     """The marketer's file: the one that ``LIFECYCLE_CONFIG`` names, or the project's own."""
     return Path(os.environ.get("LIFECYCLE_CONFIG") or DBT_PROJECT / "vars.yml")
+
+
+def seeds_path() -> Path:
+    """The folder of the seeds that people edit: the one that ``LIFECYCLE_SEEDS`` names, or the project's own."""
+    return Path(os.environ.get("LIFECYCLE_SEEDS") or DBT_PROJECT / "seeds")
 
 
 def load(path: Path | None = None) -> Settings:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 from urllib.parse import quote, urlencode, urlsplit
 
 from lifecycle.errors import SettingsInvalid
@@ -20,6 +20,20 @@ class Connection:
     password: str = field(default="", repr=False)
     schema: str = ""
     extra: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def of(cls, name: str, found: Any) -> Self:
+        """What Airflow's connection of that name holds."""
+        return cls(
+            name=name,
+            kind=found.conn_type or "",
+            host=found.host or "",
+            port=found.port,
+            login=found.login or "",
+            password=found.password or "",
+            schema=found.schema or "",
+            extra=found.extra_dejson,
+        )
 
     def base_url(self, default: str = "") -> str:
         """The HTTP address, without a slash at its end; ``default`` where the connection names no host."""

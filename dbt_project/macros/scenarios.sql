@@ -1,0 +1,67 @@
+{# The triggers of which every fact lands in the warehouse: who is due is counted. #}
+{% macro measured_triggers() -%}
+    {{ return(["enters_stage", "in_stage", "purchases", "is_won_back"]) }}
+{%- endmacro %}
+
+{#
+    How a scenario ran in a month: from what carries it, and from how many were contacted in time, late, or not at all
+    though their time is over. Null: nobody's time is over, so there is nothing to judge by. The arguments are SQL
+    expressions.
+#}
+{% macro gap_verdict(recognised_by, is_measured, contacts, in_time, late, not_contacted) -%}
+    case
+        when {{ recognised_by }} is null
+        then 'missing'
+        when not {{ is_measured }}
+        then case when {{ contacts }} > 0 then 'live' else 'planned' end
+        when {{ in_time }} + {{ late }} + {{ not_contacted }} = 0
+        then null
+        when
+            {{ in_time }}
+            >= {{ measuring("live_share") }} * ({{ in_time }} + {{ late }} + {{ not_contacted }})
+        then 'live'
+        when {{ in_time }} + {{ late }} > 0
+        then 'partly'
+        else 'planned'
+    end
+{%- endmacro %}
+
+{# Is a message of marts.messages one that carries the scenario? Names may be patterns; capitals make no difference. #}
+{% macro is_recognised(message, scenario) -%}
+    {%- set names = {
+        "subject": [message ~ ".subject"],
+        "single_send": [message ~ ".single_send_name", message ~ ".single_send_id"],
+        "automation": [message ~ ".automation_name", message ~ ".automation_id"],
+        "category": [message ~ ".category"],
+    } -%}
+    (
+        {%- for kind, columns in names.items() -%}
+            {%- for column in columns %}
+                (
+                    {{ scenario }}.recognised_by = '{{ kind }}'
+                    and lower({{ column }}) like lower({{ scenario }}.recognised_as)
+                )
+                or
+            {%- endfor -%}
+        {%- endfor %}
+        (
+            {{ scenario }}.recognised_by = 'category'
+            and {{ json_holds(message ~ ".categories", scenario ~ ".recognised_as") }}
+        )
+    )
+{%- endmacro %}
+
+{# Where a row of a seed stands in its file. #}
+{% macro position_in_file(seed) -%} {{ return(adapter.dispatch("position_in_file")(seed)) }} {%- endmacro %}
+
+{# A seed is emptied and filled from first to last; only the rows of a unit test have no place of their own. #}
+{% macro postgres__position_in_file(seed) -%}
+    cast(row_number() over ({{ "" if seed.is_cte else "order by ctid" }}) as integer)
+{%- endmacro %}
+
+{# Does a JSON array hold this text? #}
+{% macro json_holds(array, value) -%}
+    {{ return(adapter.dispatch("json_holds")(array, value)) }}
+{%- endmacro %}
+
+{% macro postgres__json_holds(array, value) -%} ({{ array }} ? {{ value }}) {%- endmacro %}

@@ -1,0 +1,156 @@
+{{
+    config(
+        materialized="incremental",
+        unique_key="message_id",
+        incremental_strategy="delete+insert",
+        on_schema_change="fail",
+        full_refresh=false,
+        indexes=[{"columns": ["message_id"], "unique": true}, {"columns": ["email"]}],
+    )
+}}
+{%- set timezone = literal(var("lifecycle")["timezone"]) %}
+{%- set texts = [
+    "email",
+    "subject",
+    "single_send_id",
+    "single_send_name",
+    "automation_id",
+    "automation_name",
+    "category",
+    "categories",
+] %}
+{%- set days = [
+    "delivered_on",
+    "activity_opened_on",
+    "opened_on",
+    "machine_opened_on",
+    "clicked_on",
+] %}
+{%- set landed = ["messages_loaded_at", "events_loaded_at"] %}
+
+-- Message activity dates a message by its latest event, so the day on which it was
+-- first seen is kept: this table
+-- outlives a full refresh, and a day in it only ever becomes an earlier one.
+with
+    activity as (
+        select
+            message_id,
+            is_deleted,
+            case when not is_deleted then email end as email,
+            case when not is_deleted then subject end as subject,
+            status = 'delivered' and not is_deleted as is_delivered,
+            opens > 0 and not is_deleted as is_opened,
+            clicks > 0 and not is_deleted as is_clicked,
+            {{ business_day("last_event_at", timezone) }} as occurred_on,
+            loaded_at
+        from {{ ref("stg_sendgrid__messages") }}
+        {% if is_incremental() -%}
+            where
+                loaded_at
+                > (select coalesce(max(known.messages_loaded_at), '-infinity') from {{ this }} as known)
+        {%- endif %}
+    ),
+
+    {% if has_event_files() -%}
+        events as (
+            select
+                -- named as in message activity: the source, and the provider's id
+                {{ dbt.split_part("events.event_id", "'/'", 1) }} || '/' || events.message_id as message_id,
+                events.event,
+                events.is_machine_open,
+                events.email,
+                events.single_send_id,
+                single_sends.name as single_send_name,
+                events.automation_id,
+                events.automation_name,
+                events.category,
+                cast(events.categories as {{ dbt.type_string() }}) as categories,
+                {{ business_day("events.occurred_at", timezone) }} as occurred_on,
+                events.loaded_at
+            from {{ ref("stg_sendgrid__events") }} as events
+            left join
+                {{ ref("stg_sendgrid__single_sends") }} as single_sends
+                on single_sends.single_send_id = events.single_send_id
+            where
+                events.message_id is not null
+                and events.event in ('delivered', 'open', 'click')
+                and not events.is_deleted
+                {% if is_incremental() -%}
+                    and events.loaded_at
+                    > (select coalesce(max(known.events_loaded_at), '-infinity') from {{ this }} as known)
+                {%- endif %}
+        ),
+    {%- endif %}
+
+    observations as (
+        select
+            message_id,
+            is_deleted,
+            email,
+            subject,
+            cast(null as {{ dbt.type_string() }}) as single_send_id,
+            cast(null as {{ dbt.type_string() }}) as single_send_name,
+            cast(null as {{ dbt.type_string() }}) as automation_id,
+            cast(null as {{ dbt.type_string() }}) as automation_name,
+            cast(null as {{ dbt.type_string() }}) as category,
+            cast(null as {{ dbt.type_string() }}) as categories,
+            case when is_delivered then occurred_on end as delivered_on,
+            case when is_opened then occurred_on end as activity_opened_on,
+            cast(null as date) as opened_on,
+            cast(null as date) as machine_opened_on,
+            case when is_clicked then occurred_on end as clicked_on,
+            loaded_at as messages_loaded_at,
+            cast(null as timestamptz) as events_loaded_at
+        from activity
+        {% if has_event_files() -%}
+            union all
+            select
+                message_id,
+                false as is_deleted,
+                email,
+                null as subject,
+                single_send_id,
+                single_send_name,
+                automation_id,
+                automation_name,
+                category,
+                categories,
+                case when event = 'delivered' then occurred_on end as delivered_on,
+                null as activity_opened_on,
+                case when event = 'open' and not is_machine_open then occurred_on end as opened_on,
+                case when event = 'open' and is_machine_open then occurred_on end as machine_opened_on,
+                case when event = 'click' then occurred_on end as clicked_on,
+                null as messages_loaded_at,
+                loaded_at as events_loaded_at
+            from events
+        {%- endif %}
+    )
+    {% if is_incremental() -%}
+        ,
+
+        known as (
+            select message_id, false as is_deleted, {{ (texts + days + landed) | join(", ") }}
+            from {{ this }}
+            where message_id in (select observations.message_id from observations)
+        )
+    {%- endif %}
+
+select
+    message_id,
+    {%- for text in texts %}
+        case when max(case when is_deleted then 1 else 0 end) = 0 then max({{ text }}) end as {{ text }},
+    {%- endfor %}
+    {%- for day in days %} min({{ day }}) as {{ day }}, {%- endfor %}
+    max(messages_loaded_at) as messages_loaded_at,
+    max(events_loaded_at) as events_loaded_at
+from
+    (
+        select *
+        from observations
+        {% if is_incremental() -%}
+            union all
+            select *
+            from known
+        {%- endif %}
+    ) as seen
+group by message_id

@@ -1,0 +1,22 @@
+{%- set statuses = [
+    "contacted_in_time",
+    "contacted_late",
+    "pending",
+    "not_contacted",
+    "held_out",
+    "not_contactable",
+] %}
+
+select
+    scenario,
+    day,
+    audience,
+    standing,
+    exclusion,
+    cast(count(case when status <> 'not_due' then 1 end) as integer) as concerned,
+    {%- for status in statuses %}
+        cast(count(case when status = '{{ status }}' then 1 end) as integer) as {{ status }},
+    {%- endfor %}
+    cast(count(case when status = 'not_due' then 1 end) as integer) as not_due
+from {{ ref("int_scenario_outcomes") }}
+group by scenario, day, audience, standing, exclusion
