@@ -10,7 +10,8 @@ RUN pip install --no-cache-dir "$(grep -o '^uv==[0-9.]*' requirements.lock)" \
 
 FROM python:3.11-slim
 RUN useradd --uid 50000 --gid 0 --no-create-home --home-dir /opt/airflow airflow \
-    && install --directory --owner airflow --group 0 --mode 0770 /opt/airflow /opt/airflow/logs /opt/airflow/work
+    && install --directory --owner airflow --group 0 --mode 0770 /opt/airflow /opt/airflow/logs \
+        /opt/airflow/data /opt/airflow/data/reports
 COPY --from=packages /opt/lifecycle/.venv /opt/lifecycle/.venv
 WORKDIR /opt/lifecycle
 COPY dags /opt/lifecycle/dags
@@ -26,7 +27,7 @@ ENV PATH=/opt/lifecycle/.venv/bin:$PATH \
     AIRFLOW__CORE__LOAD_EXAMPLES=false \
     AIRFLOW__CORE__AUTH_MANAGER=airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager \
     LIFECYCLE_DBT_MANIFEST=/opt/lifecycle/manifest.json \
-    LIFECYCLE_WORK=/opt/airflow/work
+    LIFECYCLE_WORK=/opt/airflow/data
 # What the DAG makes a task per model of. Nothing is connected to: the profile only has to be complete.
 RUN DBT_HOST=- DBT_PORT=0 DBT_USER=- DBT_PASSWORD=- DBT_DBNAME=- DBT_SEND_ANONYMOUS_USAGE_STATS=false \
     dbt --quiet parse --project-dir dbt_project --profiles-dir dbt_project --target-path /tmp/dbt --log-path /tmp/dbt \

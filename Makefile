@@ -5,6 +5,9 @@ READY := $(VENV)/installed
 PORT ?= 8080
 SEEDS ?= 200
 
+# What installs a package: root itself, or whoever may become it without a password.
+SUDO = $(if $(filter-out 0,$(shell id -u)),sudo --non-interactive)
+
 # The first of these that is a Python 3.11 which can make environments; 'make setup PYTHON=…' names another.
 PYTHON ?= $(firstword $(foreach each,python3.11 python3 python,\
 	$(shell $(each) -c 'import ensurepip, sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && echo $(each))))
@@ -16,10 +19,10 @@ export UV_HTTP_TIMEOUT ?= 180
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down airflow psql warehouse test lint format lock bench chaos clean
+.PHONY: help setup demo up down airflow psql warehouse test test-browser lint format lock bench chaos clean
 
 help: ## what can be done here
-	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1	\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1	\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 22
 
 setup: $(READY) ## install everything into .venv
 
@@ -43,6 +46,11 @@ warehouse: $(READY) ## print the URL of the demo's warehouse, which it starts
 
 test: lint ## check everything and run all tests
 	pytest --numprocesses 2 --dist loadfile
+
+test-browser: $(READY) ## look at the page as a person would, in Chromium, and keep pictures of it in docs
+	@command -v chromium >/dev/null || { $(SUDO) apt-get update && $(SUDO) apt-get install --yes chromium; } || \
+		{ echo "no Chromium found; install it, on Debian as root: apt-get install chromium"; exit 1; }
+	PICTURES=docs pytest tests/browser
 
 lint: $(READY) ## check style and types
 	ruff check
@@ -71,7 +79,7 @@ chaos: $(READY) ## break the night in every way, SEEDS=200 times, and look what 
 
 clean: ## delete .venv and everything that was built
 	@test ! -d build/airflow || python -m demo.up stop
-	@for home in build/*/postgres; do test ! -d $$home || python -m demo.postgres remove --home $$home; done
+	@for home in build/*/postgres build/*/*/postgres; do test ! -d $$home || python -m demo.postgres remove --home $$home; done
 	rm -rf $(VENV) build
 
 # uv doesn't read pip's configuration: the package index and the certificate that pip uses are handed on.

@@ -10,7 +10,8 @@ from lifecycle import settings as marketer
 from lifecycle.errors import Stop
 
 SETTINGS = marketer.load()
-WAREHOUSE = "warehouse"
+#: The connection of the nights, which write, and that of the page, which reads.
+WAREHOUSE, PAGE = "warehouse", "warehouse_page"
 #: The parameter that ``run_date`` looks for.
 RUN_DATE = Param(None, type=["null", "string"], format="date", description="Run for this date")
 #: The tasks' default arguments: a fault may pass, but where a person has to act, trying again changes nothing.
@@ -26,17 +27,7 @@ def connection(name: str | None) -> marketer.Connection:
     """An Airflow connection as the rooms want it; an empty one for a source that needs none."""
     if name is None:
         return marketer.Connection("none")
-    found = Connection.get(name)
-    return marketer.Connection(
-        name=name,
-        kind=found.conn_type or "",
-        host=found.host or "",
-        port=found.port,
-        login=found.login or "",
-        password=found.password or "",
-        schema=found.schema or "",
-        extra=found.extra_dejson,
-    )
+    return marketer.Connection.of(name, Connection.get(name))
 
 
 def warehouse() -> str:

@@ -19,15 +19,17 @@ not the stages; a gate or a guard that stops the night leaves the provider as it
 import os
 import sys
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, Literal
 
 from airflow.providers.standard.operators.hitl import HITLOperator
-from airflow.sdk import Asset, Param, TriggerRule, dag, get_current_context, task
+from airflow.sdk import Asset, BaseOperatorLink, Param, TriggerRule, dag, get_current_context, task
+from airflow.sdk.exceptions import AirflowNotFoundException, AirflowSkipException
 from airflow.timetables.trigger import CronTriggerTimetable
 
-from airflow_context import RUN_DATE, SETTINGS, TRY_AGAIN, WAREHOUSE, connection, run_date, warehouse
+from airflow_context import PAGE, RUN_DATE, SETTINGS, TRY_AGAIN, WAREHOUSE, connection, run_date, warehouse
 from lifecycle.settings import DBT_PROJECT
+from lifecycle_plugin import ADDRESS
 
 LISTS = [audience.list for audience in SETTINGS.audiences.values()]
 APPROVE, REJECT = "Approve", "Reject"
@@ -78,12 +80,14 @@ def gate(name: Literal["raw", "marts"]) -> dict[str, int]:
 
 @task(trigger_rule=TriggerRule.ALL_DONE)
 def declare_rules() -> int:
-    """Give the file's rule sets their versions.
+    """Give the file's rule sets their versions, once the catalogue of contact scenarios fits the file.
 
     Stages are derived from what is there, whatever the sources' gate says; only the delivery waits for it.
     """
     from lifecycle.calibrate import rules
+    from lifecycle.settings import scenarios
 
+    scenarios.check(SETTINGS)
     return rules.declare(warehouse(), SETTINGS, run_date())
 
 
@@ -203,6 +207,32 @@ def publish(planned: int) -> None:
     room.forget(warehouse(), run_date(), SETTINGS.keep_deliveries_days)
 
 
+class ReportOfTheNight(BaseOperatorLink):  # type: ignore[misc] # mypy does not follow Airflow
+    """A button on the task ``report``, in Airflow."""
+
+    name = "Report of the night"
+
+    def get_link(self, operator: Any, *, ti_key: Any) -> str:  # noqa: ARG002 - as Airflow calls it
+        """The page at which the file is shown, of a task that wrote one."""
+        from airflow.sdk.execution_time.xcom import XCom
+
+        place = XCom.get_value(ti_key=ti_key, key="return_value")
+        return f"{ADDRESS}/reports/{PurePath(place).stem.removeprefix('lifecycle-')}" if place else ""
+
+
+@task
+def report() -> str:
+    """Write the night's page as a file, whatever became of the delivery; returns its place."""
+    from lifecycle.page import report as room
+
+    try:
+        url = connection(PAGE).database_url()
+    except AirflowNotFoundException:
+        message = f"no report without the connection {PAGE}, the page's own login; docs/page.md says how to make it"
+        raise AirflowSkipException(message) from None
+    return room.write(url, SETTINGS, run_date())
+
+
 @dag(
     schedule=CronTriggerTimetable(SETTINGS.schedule, timezone=SETTINGS.timezone, interval=timedelta(days=1)),
     start_date=datetime(2015, 1, 1, tzinfo=UTC),
@@ -242,6 +272,11 @@ def lifecycle_nightly() -> None:
     routed >> [approve, delivered, published]
     answered >> [delivered, published]
     delivered >> reconcile(planned) >> published
+
+    reported = report()
+    reported.operator.operator_extra_links = [ReportOfTheNight()]
+    # as a teardown it runs after failures too, and leaves it to publish whether the night has succeeded
+    published >> reported.as_teardown(on_failure_fail_dagrun=True)
 
 
 lifecycle_nightly()

@@ -15,7 +15,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-USER = "admin"
+#: Who may log in, and as what: the one does everything, the other only looks, and sees no person.
+USERS = {"admin": "admin", "viewer": "viewer"}
 PORT = 8080
 LAST_LINES = 20
 
@@ -26,12 +27,12 @@ def environment(
     """Everything that an Airflow in ``home`` has to be told.
 
     ``connections`` maps names to URIs or JSON; ``metadata`` is a ``postgresql://`` URL, or ``None`` for
-    SQLite; ``port`` is the API server's on 127.0.0.1. Keys and a password are made up once per home.
+    SQLite; ``port`` is the API server's on 127.0.0.1. Keys and passwords are made up once per home.
     """
     home = home.resolve()
     keys = _keys(home)
     passwords = home / "passwords.json"
-    _write_privately(passwords, {USER: keys["password"]})
+    _write_privately(passwords, {user: password(home, user) for user in USERS})
     settings = {
         "CORE__DAGS_FOLDER": f"{ROOT / 'dags'}",
         "CORE__PLUGINS_FOLDER": f"{ROOT / 'plugins'}",
@@ -40,7 +41,7 @@ def environment(
         "CORE__PARALLELISM": "4",
         "CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{port}/execution/",
         "CORE__FERNET_KEY": keys["fernet_key"],
-        "CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
+        "CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(f"{user}:{role}" for user, role in USERS.items()),
         "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": f"{passwords}",
         "API__HOST": "127.0.0.1",
         "API__PORT": f"{port}",
@@ -58,6 +59,11 @@ def environment(
         "PYTHONPATH": os.pathsep.join([f"{ROOT / 'plugins'}", f"{ROOT}"]),
         "PATH": os.pathsep.join([f"{Path(sys.executable).parent}", os.environ.get("PATH", os.defpath)]),
     }
+
+
+def work(data: Path) -> dict[str, str]:
+    """Where nights leave files, such as their reports: beside the demo's data, for whoever serves it later."""
+    return {"LIFECYCLE_WORK": f"{data.resolve()}"}
 
 
 def http_connection(address: str, *, login: str = "", password: str = "") -> str:
@@ -79,21 +85,22 @@ def migrate(surroundings: Mapping[str, str]) -> None:
         raise RuntimeError(message)
 
 
-def password(home: Path) -> str:
-    """The made-up password of the home's one user."""
-    return _keys(home)["password"]
+def password(home: Path, user: str = "admin") -> str:
+    """The made-up password of one of the home's users."""
+    return _keys(home)[f"password_of_{user}"]
 
 
 def _keys(home: Path) -> dict[str, str]:
     """The home's keys, which its processes share; made up when first asked for."""
     path = home / "keys.json"
-    if not path.exists():
+    known: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
+    keys = {name: secrets.token_urlsafe(32) for name in ("secret_key", "jwt_secret")}
+    keys["fernet_key"] = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
+    keys |= {f"password_of_{user}": secrets.token_urlsafe(12) for user in USERS}
+    if keys.keys() - known.keys():
         home.mkdir(parents=True, exist_ok=True)
-        keys = {name: secrets.token_urlsafe(32) for name in ("secret_key", "jwt_secret")}
-        keys["fernet_key"] = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
-        keys["password"] = secrets.token_urlsafe(12)
-        _write_privately(path, keys)
-    known: dict[str, str] = json.loads(path.read_text())
+        known = keys | known
+        _write_privately(path, known)
     return known
 
 

@@ -70,20 +70,21 @@ def run_demo(home: Path, nights: list[date]) -> list[dict[str, Any]]:
     with ExitStack() as stack:
         shop = stack.enter_context(_server("shop", home))
         esp = stack.enter_context(_server("esp", home, "--state", str(home / "esp")))
-        surroundings = airflow_home.environment(home / "airflow", _connections(warehouse, shop, esp))
+        surroundings = airflow_home.environment(home / "airflow", _connections(home, warehouse, shop, esp))
         airflow_home.migrate(surroundings)
-        _watch(home, nights, {**os.environ, **surroundings, "DEMO_SERVERS": f"{shop} {esp}"})
+        _watch(home, nights, {**os.environ, **surroundings, **airflow_home.work(home), "DEMO_SERVERS": f"{shop} {esp}"})
     summaries = _summaries(warehouse)
     postgres.stop(home / "postgres")
     (home / "summary.json").write_text(json.dumps({"nights": summaries}, indent=2) + "\n")
     return summaries
 
 
-def _connections(warehouse: str, shop: str, esp: str) -> dict[str, str]:
+def _connections(home: Path, warehouse: str, shop: str, esp: str) -> dict[str, str]:
     known = {name: value for server in CREDENTIALS.values() for name, value in server.items()}
     known = {name: os.environ.get(name, value) for name, value in known.items()}
     return {
         "warehouse": warehouse,
+        "warehouse_page": postgres.reading_login(home / "postgres", "warehouse"),
         "woocommerce_demo": airflow_home.http_connection(
             shop, login=known["DEMO_SHOP_KEY"], password=known["DEMO_SHOP_SECRET"]
         ),

@@ -38,6 +38,10 @@ jit = off
 timezone = 'UTC'
 """
 
+#: Who may read figures, and who persons: made here as an administrator would, before the first night.
+READING_ROLES = ("lifecycle_figures", "lifecycle_people")
+READING_LOGIN = "lifecycle_page"
+
 
 def binaries() -> Path:
     """The folder with ``initdb``, ``pg_ctl`` and the like, inside the installed wheel."""
@@ -183,6 +187,29 @@ def create_database(home: Path, database: str) -> str:
         if known is None:
             connection.execute(sql.SQL("create database {}").format(sql.Identifier(database)))
     return url(home, database)
+
+
+def reading_login(home: Path, database: str) -> str:
+    """The URL of a login that only reads what the marketer's page shows; it is made when first asked for.
+
+    It has no right of its own: each look takes on one of the roles that ``lifecycle.warehouse.prepare`` gives theirs.
+    """
+    import psycopg
+    from psycopg import sql
+
+    kept = _place(home)[1] / "server.json"
+    settings = {"reading_password": secrets.token_urlsafe(24), **json.loads(kept.read_text())}
+    kept.write_text(json.dumps(settings))
+    password = settings["reading_password"]
+    with psycopg.connect(url(home), autocommit=True) as connection:
+        known = {name for (name,) in connection.execute("select rolname from pg_roles")}
+        for role in (*READING_ROLES, READING_LOGIN):
+            if role not in known:
+                connection.execute(sql.SQL("create role {} noinherit").format(sql.Identifier(role)))
+        login, roles = sql.Identifier(READING_LOGIN), sql.SQL(", ").join(map(sql.Identifier, READING_ROLES))
+        connection.execute(sql.SQL("alter role {} login password {}").format(login, password))
+        connection.execute(sql.SQL("grant {} to {}").format(roles, login))
+    return f"postgresql://{READING_LOGIN}:{password}@127.0.0.1:{settings['port']}/{database}"
 
 
 def drop_database(home: Path, database: str) -> None:

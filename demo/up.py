@@ -68,7 +68,9 @@ def start(place: Place) -> None:
             honcho = _launch(place, surroundings, lock)
             complaint = f"not healthy after {START_SECONDS} s; {_log(place)} may say why, 'make down' stops it"
             _wait_for(lambda: _running(place, honcho) and _healthy(place), complaint, START_SECONDS)
-    _say(f"open {place.address} (user {airflow_home.USER}, password {airflow_home.password(place.home)});")
+    users = (f"user {user}, password {airflow_home.password(place.home, user)}" for user in airflow_home.USERS)
+    _say(f"open {place.address} ({'; or '.join(users)}, who only looks);")
+    _say(f"the marketer's page is 'Lifecycle' in its navigation, and {place.address}/lifecycle/;")
     _say(f"the processes write to {_log(place)}; 'make down' stops them")
 
 
@@ -126,6 +128,7 @@ def _surroundings(place: Place) -> dict[str, str]:
     credentials = {name: os.environ.get(name, value) for name, value in defaults.items()}
     connections = {
         "warehouse": postgres.create_database(database, "warehouse"),
+        "warehouse_page": postgres.reading_login(database, "warehouse"),
         "woocommerce_demo": airflow_home.http_connection(
             f"http://127.0.0.1:{place.shop_port}",
             login=credentials["DEMO_SHOP_KEY"],
@@ -138,6 +141,7 @@ def _surroundings(place: Place) -> dict[str, str]:
     metadata = postgres.create_database(database, "airflow")
     return {
         **airflow_home.environment(place.home, connections, metadata=metadata, port=place.port),
+        **airflow_home.work(place.data),
         # the sales end in the past: nights run when somebody triggers one, never for yesterday's date
         "AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE": "false",
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "false",

@@ -57,6 +57,24 @@ def _approval(nightly: Any) -> dict[str, Any]:
     }
 
 
+def _report(nightly: Any) -> dict[str, Any]:
+    task = nightly.get_task("report")
+    links = [link.name for link in task.operator_extra_links]
+    return {"teardown": task.is_teardown, "its failure": task.on_failure_fail_dagrun, "links": links}
+
+
+def _without_a_catalogue(nightly: Any) -> str:
+    """What the first task after the gate says of a folder in which there is none."""
+    from lifecycle.errors import SettingsInvalid
+
+    os.environ["LIFECYCLE_SEEDS"] = os.environ["AIRFLOW_HOME"]
+    try:
+        nightly.get_task("declare_rules").python_callable()
+    except SettingsInvalid as error:
+        return str(error)
+    return "nothing"
+
+
 def main() -> None:
     """Print what the DAGs are and what loading it brought in."""
     from airflow import plugins_manager
@@ -82,6 +100,8 @@ def main() -> None:
         "sweep's parameters": sweep.params.dump(),
         "check's schedule": bag.dags["check_connections"].schedule,
         "approval": _approval(nightly),
+        "report": _report(nightly),
+        "without a catalogue": _without_a_catalogue(nightly),
         "heavy": heavy,
         "executed as plugins": executed,
         "run dates": {name: _covered(run)["run_date"] for name, run in RUNS.items()},

@@ -38,6 +38,10 @@ def test_they_load_without_errors(probed: dict[str, Any]) -> None:
     assert [f"{name}.py" for name in probed["documented"]] == probed["files"]
 
 
+def test_a_wrong_catalogue_of_scenarios_stops_the_night_before_anything_is_derived(probed: dict[str, Any]) -> None:
+    assert "cannot be read (No such file or directory)" in probed["without a catalogue"]
+
+
 def test_the_tasks_stand_in_the_order_of_a_night(probed: dict[str, Any]) -> None:
     assert probed["tasks"]["lifecycle_nightly"] == {
         "prepare": [],
@@ -54,6 +58,7 @@ def test_the_tasks_stand_in_the_order_of_a_night(probed: dict[str, Any]) -> None
         "deliver": ["answer", "plan", "route"],
         "reconcile": ["deliver", "plan"],
         "publish": ["answer", "plan", "reconcile", "route"],
+        "report": ["publish"],
     }
 
 
@@ -69,6 +74,11 @@ def test_nothing_is_sent_without_a_plan_that_may_be_sent(probed: dict[str, Any])
         "hours": 12,
         "parameters": {"run_date": None, "dry_run": False, "repair": False, "ask": None},
     }
+
+
+def test_a_report_is_written_after_failures_too_and_hides_none(probed: dict[str, Any]) -> None:
+    assert probed["rules"]["report"] == "all_done_setup_success"
+    assert probed["report"] == {"teardown": True, "its failure": True, "links": ["Report of the night"]}
 
 
 def test_what_is_learnt_is_learnt_on_request_and_each_by_itself(probed: dict[str, Any]) -> None:

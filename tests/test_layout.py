@@ -18,9 +18,9 @@ MODULES = sorted(LIFECYCLE.rglob("*.py"))
 STOREYS = (("errors",), ("settings", "web", "warehouse"), ("sources",), ("destinations",))
 ROOMS = (
     *("extract", "sweep", "check", "transform", "quality", "plan", "deliver", "reconcile", "publish", "calibrate"),
-    "receiver",
+    *("page", "receiver"),
 )
-HEAVY = {"dbt", "dlt", "great_expectations", "pandas", "scipy"}
+HEAVY = {"dbt", "dlt", "great_expectations", "pandas", "plotly", "scipy"}
 
 MACHINE_PATH = re.compile(
     rb"/(?:" + b"|".join([b"root", b"home", b"Users", b"work", b"farm"]) + rb")/[\w.]|[A-Z]:\\\\Users"

@@ -16,10 +16,12 @@ def test_keys_are_made_up_once_per_home_and_nobody_else_reads_them(tmp_path: Pat
     assert [path.stat().st_mode & 0o777 for path in (tmp_path / "one").iterdir()] == [0o600, 0o600]
 
 
-def test_the_password_is_the_one_that_the_auth_manager_reads(tmp_path: Path) -> None:
+def test_the_passwords_are_those_that_the_auth_manager_reads(tmp_path: Path) -> None:
     surroundings = airflow_home.environment(tmp_path, {})
-    passwords = Path(surroundings["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE"])
-    assert json.loads(passwords.read_text()) == {"admin": airflow_home.password(tmp_path)}
+    assert surroundings["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS"] == "admin:admin,viewer:viewer"
+    passwords = json.loads(Path(surroundings["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE"]).read_text())
+    assert passwords == {user: airflow_home.password(tmp_path, user) for user in ("admin", "viewer")}
+    assert len({*passwords.values()}) == 2
 
 
 def test_metadata_is_sqlite_in_the_home_unless_a_server_is_named(tmp_path: Path) -> None:

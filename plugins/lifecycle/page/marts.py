@@ -1,0 +1,51 @@
+"""Reading marts: only those that are there, each row as a dataclass."""
+
+import re
+from dataclasses import dataclass
+from typing import Any, Self, TypeVar
+
+from psycopg.rows import class_row
+
+from lifecycle.errors import AccessDenied
+from lifecycle.warehouse import Connection
+
+FIGURES = "lifecycle_figures"
+PEOPLE = "lifecycle_people"
+
+TABLES = """
+select pg_namespace.nspname || '.' || pg_class.relname,
+    has_schema_privilege(pg_namespace.oid, 'usage') and has_table_privilege(pg_class.oid, 'select')
+from pg_class
+inner join pg_namespace on pg_namespace.oid = pg_class.relnamespace
+where pg_namespace.nspname in ('marts', 'delivery', 'raw', 'quality') and pg_class.relkind in ('r', 'v', 'm', 'p')
+"""
+
+Row = TypeVar("Row")
+
+
+@dataclass(frozen=True, slots=True)
+class Marts:
+    """A transaction, and which tables are in its reach."""
+
+    connection: Connection
+    tables: dict[str, bool]
+
+    @classmethod
+    def of(cls, connection: Connection) -> Self:
+        """Look once what is there."""
+        return cls(connection, dict(connection.execute(TABLES).fetchall()))
+
+    def rows(self, kind: type[Row], query: str, **values: Any) -> list[Row]:
+        """What a query gives; nothing where a table that it names was not built yet.
+
+        Raises ``AccessDenied`` where one is there and may not be read.
+        """
+        named = sorted(set(re.findall(r"\b(?:marts|delivery|raw|quality)\.\w+", query)))
+        if not all(name in self.tables for name in named):
+            return []
+        for name in named:
+            if not self.tables[name]:
+                message = f"the page's login has no right to read {name}"
+                raise AccessDenied(message)
+        with self.connection.cursor(row_factory=class_row(kind)) as cursor:
+            return cursor.execute(query.encode(), values).fetchall()

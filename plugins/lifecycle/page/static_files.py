@@ -1,0 +1,40 @@
+"""What the page is drawn with: our style and script, and Plotly's, from its package."""
+
+import functools
+import hashlib
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+
+OWN = Path(__file__).parent / "static"
+PLOTLY = "plotly.min.js"
+TYPES = {"page.css": "text/css", "page.js": "text/javascript", PLOTLY: "text/javascript"}
+
+
+def path(name: str) -> Path | None:
+    """Where a file lies; None if it is none of the page's."""
+    if name not in TYPES:
+        return None
+    return _plotly() if name == PLOTLY else OWN / name
+
+
+@functools.cache
+def content(name: str) -> str:
+    """What a file holds."""
+    found = path(name)
+    return found.read_text(encoding="utf-8") if found else ""
+
+
+@functools.cache
+def versions() -> dict[str, str]:
+    """What a link to a file names, so that another version of it is another link."""
+    own = hashlib.sha256((content("page.css") + content("page.js")).encode()).hexdigest()[:12]
+    return {"version": own, "plotly_version": version("plotly")}
+
+
+def _plotly() -> Path:
+    spec = find_spec("plotly")
+    if spec is None or not spec.submodule_search_locations:
+        message = "plotly is not installed"
+        raise ModuleNotFoundError(message)
+    return Path(spec.submodule_search_locations[0], "package_data", PLOTLY)

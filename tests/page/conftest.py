@@ -1,0 +1,69 @@
+"""The page over figures made by hand, with doors that a test opens and shuts."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import pytest
+from fastapi import HTTPException
+from fastapi.testclient import TestClient
+
+from lifecycle import warehouse
+from lifecycle.page import Doors, application
+from tests.page.made import fill, rules
+from tests.page.reading import Shown
+
+
+@dataclass
+class Site:
+    """The page as a browser meets it: ``refused`` holds the doors that are shut, with the status that they answer."""
+
+    url: str
+    refused: dict[str, int] = field(default_factory=dict)
+
+    def door(self, name: str) -> Callable[[], None]:
+        def pass_through() -> None:
+            if name in self.refused:
+                raise HTTPException(self.refused[name])
+
+        return pass_through
+
+    def warehouse(self) -> str:
+        return self.url
+
+    @property
+    def client(self) -> TestClient:
+        figures, people = self.door("figures"), self.door("people")
+        doors = Doors(figures, people, lambda: "marketer", lambda: "people" not in self.refused, self.warehouse)
+        return TestClient(application(rules(), doors), raise_server_exceptions=False)
+
+    def shown(self, address: str = "/") -> Shown:
+        answer = self.client.get(address)
+        assert answer.status_code == 200, answer.text
+        return Shown(answer.text)
+
+
+@pytest.fixture(scope="session")
+def filled(new_database: Callable[[], str]) -> str:
+    """A warehouse that no test changes."""
+    url = new_database()
+    fill(url)
+    return url
+
+
+@pytest.fixture
+def site(filled: str) -> Site:
+    return Site(filled)
+
+
+@pytest.fixture
+def own_site(database_url: str) -> Site:
+    """A warehouse that the test may change."""
+    fill(database_url)
+    return Site(database_url)
+
+
+@pytest.fixture
+def empty_site(database_url: str) -> Site:
+    """A warehouse before its first night."""
+    warehouse.prepare(database_url, [])
+    return Site(database_url)

@@ -1,0 +1,252 @@
+"""A warehouse whose figures are made by hand: few, and all different."""
+
+from datetime import date, timedelta
+from typing import Any
+
+from lifecycle import settings, warehouse
+
+LAST = date(2017, 12, 31)
+FIRST = date(2017, 10, 1)
+ADA = "0004c4c7-ea45-8595-b53a-127673424bef"
+HOSTILE = "<script>alert('x')</script>"
+
+TABLES = """
+create schema marts;
+create table marts.stage_builds (build_id integer, run_date date);
+create table marts.stage_daily (
+    ruleset text, day date, stage text, opening integer, entered integer, "left" integer, persons integer);
+create table marts.stage_daily_by_shop (
+    shop text, ruleset text, day date, stage text, opening integer, entered integer, "left" integer, persons integer);
+create table marts.stage_moves (
+    shop text, ruleset text, day date, from_stage text, to_stage text, persons bigint, is_win_back boolean);
+create table marts.cohorts (
+    cohort_month date, month date, months_since integer, persons integer, buyers integer, retention numeric);
+create table marts.cohorts_by_shop (
+    shop text, cohort_month date, month date, months_since integer, persons integer, buyers integer, retention numeric);
+create table marts.framework_phases (framework text, stage text, phase text, position integer);
+create table marts.engagement_by_stage (stage text, engagement text, persons integer);
+create table marts.engagement_daily (
+    day date, delivered integer, opened integer, clicked integer, bounced integer, unsubscribed integer);
+create table marts.contact_scenarios (
+    scenario text, position integer, name text, german_name text, description text, german_description text, stage text,
+    market text, trigger text, is_measured boolean, after_days integer, due_within_days integer, channel text,
+    race text, is_always_on boolean, audience text, recognised_by text, recognised_as text);
+create table marts.contact_gap (
+    scenario text, month date, concerned integer, due integer, contacted_in_time integer, contacted_late integer,
+    pending integer, not_contacted integer, held_out integer, not_contactable integer, not_due integer,
+    contacts integer, opened integer, clicked integer, purchased integer, response_days integer, verdict text,
+    worth numeric, worth_low numeric, worth_high numeric, worth_audience text, worth_contacted integer,
+    worth_held_out integer);
+create table marts.contact_gap_daily (
+    scenario text, day date, audience text, standing text, exclusion text, concerned integer,
+    contacted_in_time integer, contacted_late integer, pending integer, not_contacted integer, held_out integer,
+    not_contactable integer, not_due integer);
+create table marts.audience_effects (
+    audience text, metric text, window_days integer, started_on date, through_on date, contacted bigint,
+    held_out bigint, contacted_mean numeric, held_out_mean numeric, lift numeric, standard_error numeric, low numeric,
+    high numeric, always_low numeric, always_high numeric, split_z double precision, is_split_as_planned boolean,
+    verdict text);
+create table marts.customers (
+    person_id uuid, email text, ruleset text, stage text, stage_since date, next_stage text, next_transition_on date,
+    vip boolean, engagement text, consent_state text, consent_basis text, first_seen_on date, orders integer,
+    revenue numeric, as_of date);
+create table marts.stage_intervals (
+    person_id uuid, ruleset text, stage text, valid_from date, valid_to date, cause text);
+create table marts.purchase_days (
+    person_id uuid, shop text, business_day date, currency text, orders integer, net numeric);
+create table marts.messages (
+    message_id text, person_id uuid, delivered_on date, subject text, is_opened boolean, is_clicked boolean,
+    opened_on date, clicked_on date);
+create table marts.consent_evidence (
+    person_id uuid, source text, statement text, says text, said_at timestamptz, precedence integer,
+    is_decisive boolean);
+create table marts.stage_corrections (
+    subject_id uuid, subject_kind text, ruleset text, occurred_on date, believed_stage text, stage text, known_on date);
+grant usage on schema marts to lifecycle_figures, lifecycle_people;
+grant select on all tables in schema marts to lifecycle_figures;
+revoke select on marts.customers, marts.stage_intervals, marts.purchase_days, marts.messages, marts.consent_evidence,
+    marts.stage_corrections from lifecycle_figures;
+grant select on marts.customers, marts.stage_intervals, marts.purchase_days, marts.messages, marts.consent_evidence,
+    marts.stage_corrections to lifecycle_people;
+"""
+
+ROWS: dict[str, list[tuple[Any, ...]]] = {
+    "marts.stage_builds": [(1, LAST)],
+    "marts.stage_moves": [
+        ("all", "default", date(2017, 12, 5), "none", "prospect", 40, False),
+        ("all", "default", date(2017, 12, 5), "none", "new", 11, False),
+        ("all", "default", date(2017, 12, 6), "prospect", "new", 7, False),
+        ("all", "default", date(2017, 12, 7), "new", "active", 6, False),
+        ("all", "default", date(2017, 12, 8), "active", "at_risk", 23, False),
+        ("all", "default", date(2017, 12, 9), "at_risk", "lapsed", 13, False),
+        ("all", "default", date(2017, 12, 10), "lapsed", "lost", 5, False),
+        ("all", "default", date(2017, 12, 10), "lost", "active", 3, True),
+        ("all", "default", date(2017, 10, 2), "none", "new", 900, False),
+        ("all", "companies", date(2017, 12, 5), "none", "prospect", 77, False),
+        ("north", "default", date(2017, 12, 5), "none", "new", 8, False),
+    ],
+    "marts.cohorts": [
+        (date(2017, 11, 1), date(2017, 11, 1), 0, 50, 50, 1),
+        (date(2017, 11, 1), date(2017, 12, 1), 1, 50, 21, 0.42),
+    ],
+    "marts.cohorts_by_shop": [("north", date(2017, 11, 1), date(2017, 12, 1), 1, 9, 3, 0.3333)],
+    "marts.framework_phases": [
+        ("base_category", stage, phase, place)
+        for place, (stage, phase) in enumerate(
+            [
+                ("prospect", "Interessent"),
+                ("new", "Neukunde"),
+                ("active", "Bestandskunde"),
+                ("at_risk", "Bestandskunde"),
+                ("lapsed", "inaktiver Kunde"),
+                ("lost", "inaktiver Kunde"),
+            ]
+        )
+    ],
+    "marts.engagement_by_stage": [("active", "engaged", 300), ("active", "dormant", 700), ("lost", "none", 5)],
+    "marts.engagement_daily": [
+        (date(2017, 12, 12), 812, 233, 41, 2, 3),
+        (date(2017, 10, 3), 999, 0, 0, 0, 0),
+    ],
+    "marts.contact_scenarios": [
+        (
+            "nudge", 1, HOSTILE, "Anstoss", "A friendly nudge.", "Ein freundlicher Anstoss.", "at_risk", "both",
+            "enters_stage", True, 0, 3, "email", "Engage", True, "at_risk", "list", "Lifecycle: at risk",
+        ),
+        (
+            "basket", 2, "Basket reminder", "Warenkorb", None, None, "prospect", "b2c", "fills_basket", False, 0, 1,
+            "email", "Act", True, None, None, None,
+        ),
+        (
+            "lookalike", 3, "Look-alike", "Zwillinge", None, None, "prospect", "b2c", "in_stage", True, 0, 30, "paid",
+            "Reach", True, None, None, None,
+        ),
+    ],
+    "marts.contact_gap": [
+        (
+            "nudge", date(2017, 12, 1), 1500, 1400, 100, 50, 10, 1240, 60, 40, 9, 150, 70, 15, 21, 14, "partly",
+            1364.00, 372.00, 2356.00, "at_risk", 5200, 580,
+        ),
+        (
+            "nudge", date(2017, 10, 1), 2000, 2000, 2000, 0, 0, 0, 0, 0, 0, 2000, 900, 90, 300, 14, "live",
+            None, None, None, None, None, None,
+        ),
+        (
+            "basket", date(2017, 12, 1), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 14, "missing",
+            None, None, None, None, None, None,
+        ),
+        (
+            "lookalike", date(2017, 12, 1), 300, 300, 0, 0, 0, 300, 0, 0, 0, 0, None, None, 0, 14, "missing",
+            None, None, None, None, None, None,
+        ),
+    ],
+    "marts.contact_gap_daily": [
+        ("nudge", date(2017, 12, 4), "at_risk", "member", "", 1400, 100, 50, 10, 1240, 0, 0, 0),
+        ("nudge", date(2017, 12, 5), "at_risk", "holdout", "", 60, 0, 0, 0, 0, 60, 0, 9),
+        ("nudge", date(2017, 12, 5), "at_risk", "excluded", "suppressed", 40, 0, 0, 0, 0, 0, 40, 0),
+    ],
+    "marts.audience_effects": [
+        (
+            "at_risk", "clicked", 28, date(2017, 11, 1), date(2017, 12, 3), 5200, 580, 0.121, 0.082, 0.039, 0.01,
+            0.0155, 0.0625, 0.002, 0.076, 0.3, True, "higher",
+        ),
+        (
+            "at_risk", "ordered", 28, date(2017, 11, 1), date(2017, 12, 3), 5200, 580, 0.221, 0.212, 0.009, 0.01,
+            -0.026, 0.044, -0.05, 0.068, 0.3, True, "not_distinguishable",
+        ),
+        (
+            "lapsed", "clicked", 28, date(2017, 11, 1), date(2017, 12, 3), 61, 9, 0.1, 0.2, None, None, None, None,
+            None, None, 5.1, False, "too_few",
+        ),
+    ],
+    "marts.customers": [
+        (
+            ADA, "ada@example.com", "default", "at_risk", date(2017, 12, 20), "lapsed", date(2018, 1, 10), True,
+            "engaged", "granted", "double_opt_in", date(2017, 10, 2), 3, 77.50, LAST,
+        )
+    ],
+    "marts.stage_intervals": [
+        (ADA, "default", "new", date(2017, 10, 2), date(2017, 12, 20), "purchase"),
+        (ADA, "default", "at_risk", date(2017, 12, 20), date(2018, 1, 10), "time"),
+        (ADA, "default", "lapsed", date(2018, 1, 10), None, "time"),
+    ],
+    "marts.purchase_days": [(ADA, "north", date(2017, 10, 2), "CHF", 2, 51.25)],
+    "marts.messages": [("m1", ADA, date(2017, 12, 21), HOSTILE, True, False, date(2017, 12, 22), None)],
+    "marts.consent_evidence": [
+        (ADA, "esp", "double_opt_in", "consents", "2017-10-02", 12, True),
+        (ADA, "north", "shop_checkbox", "consents", "2017-10-01", 13, False),
+    ],
+    "marts.stage_corrections": [(ADA, "person", "default", date(2017, 12, 1), "active", "new", date(2017, 12, 24))],
+    "quality.result": [
+        (
+            LAST, "raw", "orders_volume/north", "new_orders_are_as_many_as_usual", "new", "warning", False, "3",
+            "at least 9",
+        ),
+        (LAST, "raw", "pull/north/orders", "stream_was_read", None, "critical", True, "1", "1"),
+    ],
+    "raw.pull": [
+        ("north", "orders", LAST, "2017-12-31", "2017-12-31", 1, 4061, 512, "2017-12-30 12:00+00"),
+        ("esp", "bounces", date(2017, 12, 28), "2017-12-31", "2017-12-31", 1, 17, 0, None),
+    ],
+    "raw.sweep": [("north", "orders", date(2017, 12, 24), "2017-12-24", 4000, 1, 0)],
+}  # fmt: skip
+
+DELIVERIES = """
+insert into delivery.run (run_date, destination, delivered_at, stopped_by, answer, answered_by, summary) values
+    ('2017-12-30', 'sendgrid', now(), null, null, null,
+     '{"delivery": {"planned": 90, "sent": 88, "confirmed": 87, "rejected": 1}}'),
+    ('2017-12-31', 'sendgrid', null, 'at_risk: too many', 'rejected', 'somebody@example.com', null);
+insert into delivery.audience values
+    (1, 'at_risk', 'Lifecycle: at risk', 100, 10, '{}', 0, 100, 0, 0),
+    (2, 'at_risk', 'Lifecycle: at risk', 125, 12, '{"suppressed": 8}', 0, 31, 6, 94);
+"""
+
+
+def rules(**given: object) -> settings.Settings:
+    """Two shops and two rule sets, the last of which is for everybody."""
+    shop = {"kind": "woocommerce", "connection": "shop", "timezone": "Europe/Zurich", "currency": "CHF"}
+    days = {"at_risk": {"after_days": 21}, "lapsed": {"after_days": 42}, "lost": {"after_days": 90}}
+    return settings.parse(
+        {
+            "timezone": "Europe/Zurich",
+            "currency": "CHF",
+            "shops": {"north": shop, "south": shop},
+            "esp": {"kind": "sendgrid", "connection": "esp"},
+            "stages": {"rulesets": {"companies": {**days, "customers": "b2b"}, "default": days}},
+            "audiences": {"at_risk": {"list": "Lifecycle: at risk", "stages": ["at_risk"]}},
+            **given,
+        }
+    )
+
+
+def fill(url: str) -> None:
+    """Make all tables, and put all rows into them."""
+    warehouse.prepare(url, [])
+    with warehouse.connect(url) as connection:
+        connection.execute(TABLES.encode())
+        connection.execute(DELIVERIES.encode())
+        for table, rows in ROWS.items():
+            columns = {"raw.sweep": "(source, stream, run_date, swept_at, listed, vanished, returned)"}
+            columns["quality.result"] = (
+                "(run_date, gate, suite, expectation, column_name, severity, success, observed, threshold)"
+            )
+            places = ", ".join(["%s"] * len(rows[0]))
+            with connection.cursor() as cursor:
+                cursor.executemany(f"insert into {table} {columns.get(table, '')} values ({places})".encode(), rows)
+        _count(connection, "marts.stage_daily", (), "default", 1)
+        _count(connection, "marts.stage_daily", (), "companies", 1000)
+        _count(connection, "marts.stage_daily_by_shop", ("north",), "default", 5000)
+
+
+def _count(connection: warehouse.Connection, table: str, shop: tuple[str, ...], ruleset: str, base: int) -> None:
+    """Persons who grow by one a day in each stage, from another beginning in each."""
+    stages = ("prospect", "new", "active", "at_risk", "lapsed", "lost")
+    days = [FIRST + timedelta(days=day) for day in range((LAST - FIRST).days + 1)]
+    rows = [
+        (*shop, ruleset, day, stage, base + 100 * place + number, 1, 0, base + 100 * place + number + 1)
+        for place, stage in enumerate(stages)
+        for number, day in enumerate(days)
+    ]
+    places = ", ".join(["%s"] * len(rows[0]))
+    with connection.cursor() as cursor:
+        cursor.executemany(f"insert into {table} values ({places})".encode(), rows)
