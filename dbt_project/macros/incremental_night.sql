@@ -146,6 +146,21 @@
     select {{ columns }} from {{ changed }}
 {%- endmacro %}
 
+{# What was counted again takes the place of what was, by days or months, and what is too old goes. #}
+{% macro get_incremental_open_months_sql(arguments) -%}
+    {%- set target, changed = arguments["target_relation"], arguments["temp_relation"] -%}
+    {%- set columns = get_quoted_csv(arguments["dest_columns"] | map(attribute="name")) -%}
+    {%- set key = arguments["unique_key"] -%}
+    {%- if counted_before() is not none %}
+        delete from {{ target }}
+        where {{ key }} < {{ measured_from() }} or {{ key }} >= {{ recounted_from() }};
+    {%- else %}
+        truncate {{ target }};
+    {%- endif %}
+    insert into {{ target }} ({{ columns }})
+    select {{ columns }} from {{ changed }}
+{%- endmacro %}
+
 {# A condition that keeps the documents of one kind that int_sightings has not seen. #}
 {% macro landed_since_last_build(kind) -%}
     {%- if is_partial() -%}
@@ -159,6 +174,15 @@
     {%- if not is_partial() %} analyze {{ this }}
     {% endif -%}
 {%- endmacro %}
+
+{# The same for tables, which every night makes anew; the next model is planned by it. For a post-hook of all. #}
+{% macro analyze_if_table() -%}
+    {%- if config.get("materialized") == "table" %} analyze {{ this }}
+    {% endif -%}
+{%- endmacro %}
+
+{# Many against many: estimates of a long condition are too low for nested loops to be safe. For a pre-hook. #}
+{% macro many_among_many() -%} set local enable_nestloop = off {%- endmacro %}
 
 {# What this build has derived needs no note any more. For the post-hook of stage_builds. #}
 {% macro forget_noted_subjects() -%}

@@ -22,6 +22,9 @@ SOMEBODY = """
 select person_id from marts.customers join marts.messages using (person_id)
 where orders > 1 group by person_id, orders order by count(*) desc, person_id limit 1
 """
+NEWSLETTER = """
+select due, contacted_in_time from marts.contact_gap where scenario = 'newsletter' order by month desc limit 1 offset 1
+"""
 LOOKED_AT = "select count(*) from access.person_view where viewed_by = %s and person_id = %s"
 
 
@@ -110,10 +113,15 @@ def test_everything_is_german_for_who_asks_for_german(site: Site, window: Window
 def test_a_cell_of_the_matrix_opens_its_figures(
     site: Site, window: Window, picture: Callable[[Page, str], None]
 ) -> None:
+    due, in_time = site.row(NEWSLETTER)
     page = window()
-    open_panel(page, site)
+    page.goto(site.page)
+    page.locator(".matrix a.cell[href*='gap/newsletter']").click()
     assert urlsplit(page.url).path == "/lifecycle/"
-    expect(page.get_by_role("dialog")).to_contain_text("Due:")
+    panel = page.get_by_role("dialog")
+    expect(panel.get_by_role("heading", name="Newsletter", exact=True)).to_be_visible()
+    for figure in (due, in_time):
+        expect(panel.get_by_role("cell", name=f"{figure:,}", exact=True).first).to_be_visible()
     picture(page, "scenario")
     page.get_by_role("button", name="Close").click()
     expect(page.get_by_role("dialog")).to_be_hidden()

@@ -5,7 +5,8 @@ import random
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
+from typing import Any
 from uuid import UUID
 
 import psycopg
@@ -44,6 +45,11 @@ MARTS = (
 )
 
 
+BUILT = ("+contact_gap", "+customers", "+stage_intervals")
+UNTESTED = ("--exclude-resource-type", "unit_test", "--exclude-resource-type", "test")
+MONTHS = (date(2017, 9, 1), date(2017, 10, 1), date(2017, 11, 1))
+
+
 def sow_catalogue(house: Warehouse) -> None:
     path = house.project / "seeds" / "contact_scenarios.csv"
     header = path.read_text(encoding="utf-8").splitlines()[0].split(",")
@@ -61,6 +67,15 @@ class Built:
     gap: Rows
     daily: Rows
     people: dict[UUID, Person]
+    house: Warehouse
+    rules: dict[str, Any]
+
+    def again(self, *options: str, days_later: int) -> tuple[Rows, Rows]:
+        """The gap and its days after another build, for a later night."""
+        rules = {**self.rules, "run_date": (RUN_DATE + timedelta(days=days_later)).isoformat()}
+        assert self.house.dbt("build", "--select", *BUILT, *UNTESTED, *options, variables=rules) == []
+        marts = read(self.house.url)
+        return marts["contact_gap"], marts["contact_gap_daily"]
 
 
 @pytest.fixture(scope="module")
@@ -74,13 +89,11 @@ def built(new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFact
     house.keep(kept)
     rules = variables(Night(RUN_DATE, found))
     rules["lifecycle"]["measuring"] = MEASURING
-    built = ["+contact_gap", "+customers", "+stage_intervals"]
-    untested = ["--exclude-resource-type", "unit_test", "--exclude-resource-type", "test"]
-    assert house.dbt("build", "--select", *built, *untested, variables=rules) == []
+    assert house.dbt("build", "--select", *BUILT, *UNTESTED, variables=rules) == []
     tested = ["contact_gap", "contact_gap_daily", "messages", "scenario_catalogue"]
     assert house.dbt("test", "--select", *tested, "--exclude", "test_type:unit", variables=rules) == []
     marts = read(house.url)
-    return Built(marts["contact_gap"], marts["contact_gap_daily"], everybody(marts, found, kept))
+    return Built(marts["contact_gap"], marts["contact_gap_daily"], everybody(marts, found, kept), house, rules)
 
 
 def read(url: str) -> dict[str, Rows]:
@@ -93,7 +106,7 @@ def test_every_scenario_has_a_row_for_every_month(built: Built) -> None:
     counted = recount(built.people)
     expected = []
     for scenario in catalogue():
-        for month in (date(2017, 9, 1), date(2017, 10, 1), date(2017, 11, 1)):
+        for month in MONTHS:
             sums = counted.months[scenario.scenario, month]
             due = sum(sums[name] for name in STATUSES[:4])
             is_mail = scenario.channel == "email"
@@ -131,3 +144,32 @@ def test_the_town_has_every_case(built: Built) -> None:
         seen.update({name: row[name] for name in (*STATUSES, "not_due", "contacts", "opened", "clicked") if row[name]})
     assert all(seen[name] > 5 for name in (*STATUSES, "not_due", "contacts", "opened", "clicked"))
     assert {row["verdict"] for row in built.gap} >= {"live", "partly", "planned", "missing"}
+
+
+def by_key(rows: Rows, first: date) -> list[list[str]]:
+    """Rows from a day on, in an order of their own."""
+    return sorted([f"{value}" for value in row.values()] for row in rows if (row.get("month") or row["day"]) >= first)
+
+
+def test_later_nights_count_the_open_months_alone_and_as_a_full_build_does(built: Built) -> None:
+    built.again(days_later=8)
+    tampered = "update marts.contact_gap_daily set pending = pending + 1000, concerned = concerned + 1000"
+    with psycopg.connect(built.house.url, autocommit=True) as connection:
+        connection.execute(tampered)
+    gap, days = built.again(days_later=9)
+    assert {row["month"] for row in gap if row["pending"] >= 1000} == {MONTHS[0]}
+    assert {row["day"].month for row in days if row["pending"] >= 1000} == {MONTHS[0].month}
+    whole_gap, whole_days = built.again("--full-refresh", days_later=9)
+    assert not [row for row in whole_days if row["pending"] >= 1000]
+    assert by_key(gap, MONTHS[1]) == by_key(whole_gap, MONTHS[1])
+    assert by_key(days, MONTHS[1]) == by_key(whole_days, MONTHS[1])
+
+
+def test_another_catalogue_counts_all_months_anew(built: Built) -> None:
+    before, _ = built.again(days_later=9)
+    with psycopg.connect(built.house.url, autocommit=True) as connection:
+        connection.execute("update marts.contact_gap_daily set pending = pending + 1000, concerned = concerned + 1000")
+    built.rules["lifecycle"]["measuring"] = {**MEASURING, "live_share": 0.31}
+    after, _ = built.again(days_later=9)
+    places = [{(row["scenario"], row["month"]): row["pending"] for row in rows} for rows in (before, after)]
+    assert places[0] == places[1]

@@ -1,7 +1,7 @@
 {{
     config(
         indexes=[{"columns": ["subject_id"], "unique": true}],
-        post_hook=["{{ note_affected_subjects() }}", "analyze {{ this }}"],
+        post_hook="{{ note_affected_subjects() }}",
     )
 }}
 

@@ -1,5 +1,3 @@
-{{ config(post_hook="analyze {{ this }}") }}
-
 with
     carriers as (
         select scenario, channel, recognised_by, recognised_as
@@ -21,7 +19,7 @@ with
         from carriers
         inner join
             messages
-            on messages.delivered_on >= {{ measured_from() }}
+            on messages.delivered_on >= {{ recounted_from() }}
             and {{ is_recognised("messages", "carriers") }}
         where carriers.recognised_by <> 'list'
     ),
@@ -103,5 +101,5 @@ select
     max(case when is_opened then 1 else 0 end) = 1 as is_opened,
     max(case when is_clicked then 1 else 0 end) = 1 as is_clicked
 from contacts
-where contacted_on >= {{ measured_from() }}
+where contacted_on >= {{ recounted_from() }}
 group by scenario, person_id, contacted_on

@@ -1,6 +1,5 @@
-{{ config(post_hook="analyze {{ this }}") }}
-
-{#- Contacts of the first month may belong to somebody who was due earlier: from whole months before, too. -#}
+{#- Contacts of the first month may belong to somebody who was due earlier: where there can be any, from whole months
+    before, too. -#}
 {%- set reaches_back = "-(due_within_days + " ~ measuring("late_days") ~ ")" %}
 
 with
@@ -8,7 +7,11 @@ with
         select
             catalogue.*,
             {{ adapter.quote("trigger") }} as cause,
-            {{ month_of(add_days(measured_from(), reaches_back)) }} as counted_from
+            case
+                when recognised_by is null
+                then {{ recounted_from() }}
+                else {{ month_of(add_days(recounted_from(), reaches_back)) }}
+            end as counted_from
         from {{ ref("scenario_catalogue") }} as catalogue
         where is_measured
     ),

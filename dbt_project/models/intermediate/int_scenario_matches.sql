@@ -1,5 +1,3 @@
-{{ config(post_hook="analyze {{ this }}") }}
-
 with
     contacts as (select * from {{ ref("int_scenario_contacts") }}),
 

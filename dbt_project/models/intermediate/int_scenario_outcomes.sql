@@ -13,7 +13,7 @@ with
             on responses.scenario = dues.scenario
             and responses.person_id = dues.person_id
             and responses.due_on = dues.due_on
-        where dues.due_on >= {{ measured_from() }}
+        where dues.due_on >= {{ recounted_from() }}
     ),
 
     -- when somebody was due, or was reached though not due

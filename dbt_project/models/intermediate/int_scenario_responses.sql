@@ -1,5 +1,3 @@
-{{ config(post_hook="analyze {{ this }}") }}
-
 -- Of what is not measured nobody is due: there, the first contact of a month stands
 -- for the others.
 with

@@ -1,3 +1,5 @@
+{{ config(pre_hook="{{ many_among_many() }}") }}
+
 with
     customers as (
         select *

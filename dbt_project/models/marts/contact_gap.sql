@@ -11,11 +11,6 @@
 with
     catalogue as (select * from {{ ref("scenario_catalogue") }}),
 
-    months as (
-        select distinct {{ month_of("spine.day") }} as month
-        from ({{ days_from(measured_from(), run_date()) }}) as spine
-    ),
-
     due as (
         select
             scenario,
@@ -23,28 +18,6 @@ with
             {%- for name in sums %} sum({{ name }}) as {{ name }}{{ "," if not loop.last }} {%- endfor %}
         from {{ ref("contact_gap_daily") }}
         group by scenario, {{ month_of("day") }}
-    ),
-
-    -- people, who count once however often they were reached
-    reached as (
-        select
-            scenario,
-            {{ month_of("contacted_on") }} as month,
-            count(distinct person_id) as contacts,
-            count(distinct case when due_on is null then person_id end) as not_due
-        from {{ ref("int_scenario_matches") }}
-        group by scenario, {{ month_of("contacted_on") }}
-    ),
-
-    responded as (
-        select
-            scenario,
-            month,
-            count(case when is_opened then 1 end) as opened,
-            count(case when is_clicked then 1 end) as clicked,
-            count(case when is_purchased then 1 end) as purchased
-        from {{ ref("int_scenario_responses") }}
-        group by scenario, month
     ),
 
     -- what a contact brings, where the experiment has shown that it brings anything
@@ -57,22 +30,19 @@ with
     counted as (
         select
             catalogue.scenario,
-            months.month,
+            reached.month,
             catalogue.is_measured,
-            catalogue.channel,
             catalogue.recognised_by,
             catalogue.audience,
             {%- for name in sums %} coalesce(due.{{ name }}, 0) as {{ name }}, {%- endfor %}
-            case when catalogue.is_measured then coalesce(reached.not_due, 0) else 0 end as not_due,
-            coalesce(reached.contacts, 0) as contacts,
-            coalesce(responded.opened, 0) as opened,
-            coalesce(responded.clicked, 0) as clicked,
-            coalesce(responded.purchased, 0) as purchased
+            reached.not_due,
+            reached.contacts,
+            reached.opened,
+            reached.clicked,
+            reached.purchased
         from catalogue
-        cross join months
-        left join due on due.scenario = catalogue.scenario and due.month = months.month
-        left join reached on reached.scenario = catalogue.scenario and reached.month = months.month
-        left join responded on responded.scenario = catalogue.scenario and responded.month = months.month
+        inner join {{ ref("int_scenario_months") }} as reached on reached.scenario = catalogue.scenario
+        left join due on due.scenario = reached.scenario and due.month = reached.month
     )
 
 select
@@ -85,11 +55,11 @@ select
         + counted.pending
         + counted.not_contacted as integer
     ) as due,
-    cast(counted.not_due as integer) as not_due,
-    cast(counted.contacts as integer) as contacts,
-    cast(case when counted.channel = 'email' then counted.opened end as integer) as opened,
-    cast(case when counted.channel = 'email' then counted.clicked end as integer) as clicked,
-    cast(counted.purchased as integer) as purchased,
+    counted.not_due,
+    counted.contacts,
+    counted.opened,
+    counted.clicked,
+    counted.purchased,
     {{ measuring("response_days") }} as response_days,
     {{
         gap_verdict(

@@ -1,3 +1,11 @@
+{{
+    config(
+        materialized="incremental",
+        incremental_strategy="open_months",
+        unique_key="day",
+        on_schema_change="fail",
+    )
+}}
 {%- set statuses = [
     "contacted_in_time",
     "contacted_late",
