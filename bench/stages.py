@@ -72,7 +72,7 @@ with people as (
     select person,
         date '{last_day}' - floor(random() * 365 * {years})::int as first_day,
         exp(3.55 + 0.85 * sqrt(-2 * ln(1 - random())) * cos(2 * pi() * random())) as mean_gap,
-        1 + floor(ln(1 - random()) / ln(0.963))::int as purchases
+        1 + floor(ln(1 - random()) / ln({lasting}))::int as purchases
     from generate_series(1, {persons}) as person
 ),
 paced as (
@@ -168,14 +168,17 @@ class Shop:
         return {**figures, "derived": derived}
 
 
-def shop(name: str, persons: int) -> Shop:
-    """Make a shop: an empty warehouse as dbt lays it out, and the orders of so many persons."""
+def shop(name: str, persons: int, lasting: float = 0.963) -> Shop:
+    """Make a shop: an empty warehouse as dbt lays it out, and the orders of so many persons.
+
+    ``lasting`` is the share of customers who buy once more, after each purchase.
+    """
     made = Shop(postgres.create_database(HOME, name))
     extract.prepare(made.url)
     made.build("path:seeds", "path:models/staging")
     with psycopg.connect(made.url, autocommit=True) as connection:
         connection.execute("select setseed(0.42)")
-        connection.execute(ORDERS.format(last_day=LAST_DAY, years=YEARS, persons=persons).encode())
+        connection.execute(ORDERS.format(last_day=LAST_DAY, years=YEARS, persons=persons, lasting=lasting).encode())
         connection.execute("vacuum analyze staging.stg_woocommerce__orders")
     return made
 
