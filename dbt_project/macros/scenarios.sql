@@ -4,22 +4,28 @@
 {%- endmacro %}
 
 {#
-    How a scenario ran in a month: from what carries it, and from how many were contacted in time, late, or not at all
-    though their time is over. Null: nobody's time is over, so there is nothing to judge by. The arguments are SQL
-    expressions.
+    How a scenario ran in a month: from what carries it, and from how many of those due were contacted in time, late, not
+    yet (pending), or not at all though their time is over. Null: nobody was due, or it is too early, since those who are
+    pending may still decide it. The arguments are SQL expressions.
 #}
-{% macro gap_verdict(recognised_by, is_measured, contacts, in_time, late, not_contacted) -%}
+{% macro gap_verdict(recognised_by, is_measured, contacts, in_time, late, pending, not_contacted) -%}
+    {%- set due = "(" ~ [in_time, late, pending, not_contacted] | join(" + ") ~ ")" -%}
     case
         when {{ recognised_by }} is null
         then 'missing'
         when not {{ is_measured }}
         then case when {{ contacts }} > 0 then 'live' else 'planned' end
-        when {{ in_time }} + {{ late }} + {{ not_contacted }} = 0
+        when {{ due }} = 0
         then null
-        when
-            {{ in_time }}
-            >= {{ measuring("live_share") }} * ({{ in_time }} + {{ late }} + {{ not_contacted }})
+        when {{ in_time }} >= {{ measuring("live_share") }} * {{ due }}
         then 'live'
+        when
+            {{ pending }} > 0
+            and (
+                {{ in_time }} + {{ late }} = 0
+                or {{ in_time }} + {{ pending }} >= {{ measuring("live_share") }} * {{ due }}
+            )
+        then null
         when {{ in_time }} + {{ late }} > 0
         then 'partly'
         else 'planned'

@@ -80,7 +80,7 @@ def test_the_page_is_drawn(site: Site, window: Window, picture: Callable[[Page, 
     page.goto(site.page)
     drawn(page)
     picture(page, "desktop")
-    page.locator("#gap").scroll_into_view_if_needed()
+    page.locator("#gap").evaluate("section => section.scrollIntoView()")
     picture(page, "gap")
 
 

@@ -353,9 +353,11 @@ def verdict(scenario: Scenario, month: Counter[str]) -> str | None:
         return "missing"
     if not scenario.is_measured:
         return "live" if month["contacts"] else "planned"
-    decided = month["contacted_in_time"] + month["contacted_late"] + month["not_contacted"]
-    if not decided:
-        return None
-    if month["contacted_in_time"] / decided >= MEASURING["live_share"]:
+    due = sum(month[name] for name in STATUSES[:4])
+    in_time, pending = month["contacted_in_time"], month["pending"]
+    if due and in_time / due >= MEASURING["live_share"]:
         return "live"
-    return "partly" if month["contacted_in_time"] + month["contacted_late"] else "planned"
+    reached = in_time + month["contacted_late"]
+    if not due or (pending and (not reached or (in_time + pending) / due >= MEASURING["live_share"])):
+        return None
+    return "partly" if reached else "planned"

@@ -68,6 +68,7 @@ select
             "counted.contacts",
             "counted.contacted_in_time",
             "counted.contacted_late",
+            "counted.pending",
             "counted.not_contacted",
         )
     }} as verdict,

@@ -14,7 +14,12 @@ from lifecycle.page.tables import ENGAGEMENT
 from lifecycle.page.words import NOTHING, Words
 
 ENGAGEMENT_COLOURS = {"engaged": "#0b5f4f", "dormant": "#c08a00", "unreachable": "#a63a1c", "none": "#8a8f98"}
-GAP_COLOURS = {"contacted_in_time": "#0b5f4f", "contacted_late": "#c08a00", "not_contacted": "#a63a1c"}
+GAP_COLOURS = {
+    "contacted_in_time": "#0b5f4f",
+    "contacted_late": "#c08a00",
+    "pending": "#8b9099",
+    "not_contacted": "#a63a1c",
+}
 PAD = 18
 SANKEY_HEIGHT = 420
 
@@ -155,6 +160,7 @@ def gap_days(line: Line, span: Span, say: Words) -> Figure:
     names = {
         "contacted_in_time": _("Contacted in time"),
         "contacted_late": _("Contacted late"),
+        "pending": _("Pending"),
         "not_contacted": _("Not contacted"),
     }
     days = [row.day for row in line.days]

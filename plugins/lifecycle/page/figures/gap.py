@@ -211,18 +211,17 @@ def read_line(marts: Marts, settings: Settings, choice: Choice, scenario: str) -
 def verdict(scenario: Scenario, months: Iterable[Month], live_share: float) -> str | None:
     """The same rule as in the mart, over the sums of several months; None: nobody was due, or it is too early."""
     held = list(months)
-    in_time = sum(month.contacted_in_time for month in held)
-    reached = in_time + sum(month.contacted_late for month in held)
-    decided = reached + sum(month.not_contacted for month in held)
+    in_time, pending = (sum(getattr(month, name) for month in held) for name in ("contacted_in_time", "pending"))
+    due, late = (sum(getattr(month, name) for month in held) for name in ("due", "contacted_late"))
     if not scenario.recognised_by:
         return "missing"
     if not scenario.is_measured:
         return "live" if any(month.contacts for month in held) else "planned"
-    if not decided:
-        return None
-    if in_time >= live_share * decided:
+    if due and in_time >= live_share * due:
         return "live"
-    return "partly" if reached else "planned"
+    if not due or (pending and (in_time + late == 0 or in_time + pending >= live_share * due)):
+        return None
+    return "partly" if in_time + late else "planned"
 
 
 def _line(scenario: Scenario, found: list[Phase], months: list[Month], live_share: float) -> Line:
