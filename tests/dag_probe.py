@@ -66,8 +66,9 @@ def _report(nightly: Any) -> dict[str, Any]:
 def _without_a_catalogue(nightly: Any) -> str:
     """What the first task after the gate says of a folder in which there is none."""
     from lifecycle.errors import SettingsInvalid
+    from lifecycle.settings import scenarios
 
-    os.environ["LIFECYCLE_SEEDS"] = os.environ["AIRFLOW_HOME"]
+    vars(scenarios)["SEEDS"] = Path(os.environ["AIRFLOW_HOME"])
     try:
         nightly.get_task("declare_rules").python_callable()
     except SettingsInvalid as error:

@@ -78,10 +78,10 @@ class Left:
         return town.recount(self.scene, self.run_date)[0]
 
 
-def _seeds_of_the_town(folder: Path) -> Path:
-    """The shipped seeds, with those scenarios that refer to none of the shipped audiences."""
-    shutil.copytree(DBT_PROJECT / "seeds", folder)
-    catalogue = folder / "contact_scenarios.csv"
+def _models_of_the_town(folder: Path) -> Path:
+    """The shipped dbt project, with those scenarios that refer to none of the shipped audiences."""
+    shutil.copytree(DBT_PROJECT, folder)
+    catalogue = folder / "seeds" / "contact_scenarios.csv"
     header, *rows = csv.reader(catalogue.read_text(encoding="utf-8").splitlines())
     audience, carrier = header.index("audience"), header.index("recognised_by")
     kept = [row for row in rows if not row[audience] and row[carrier] != "list"]
@@ -125,7 +125,7 @@ class Installation:
             others = {name: value for name, value in os.environ.items() if not name.startswith(SETTINGS_OF_OTHERS)}
             here = {
                 "LIFECYCLE_CONFIG": f"{config}",
-                "LIFECYCLE_SEEDS": f"{_seeds_of_the_town(self.home / 'seeds')}",
+                "LIFECYCLE_DBT_PROJECT": f"{_models_of_the_town(self.home / 'dbt_project')}",
                 "LIFECYCLE_WORK": f"{self.home}",
                 "TMPDIR": f"{self.home}",
             }

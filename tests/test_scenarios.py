@@ -1,7 +1,6 @@
 """The catalogue of contact scenarios: the shipped one is whole, and each wrong line is named."""
 
 import csv
-import shutil
 from pathlib import Path
 from typing import get_args
 
@@ -219,10 +218,3 @@ def test_a_file_that_is_no_catalogue_is_told_in_words(tmp_path: Path, content: b
     with pytest.raises(SettingsInvalid) as raised:
         scenarios.check(shipped(), path)
     assert words in str(raised.value)
-
-
-def test_the_environment_names_another_folder_of_seeds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    shutil.copy(DBT_PROJECT / "seeds" / "lifecycle_frameworks.csv", tmp_path)
-    written(tmp_path, ROW)
-    monkeypatch.setenv("LIFECYCLE_SEEDS", str(tmp_path))
-    assert [each.scenario for each in scenarios.check(shipped())] == ["nudge"]

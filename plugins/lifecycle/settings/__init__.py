@@ -80,11 +80,11 @@ __all__ = [
     "config_path",
     "load",
     "parse",
-    "seeds_path",
 ]
 
 PROJECT = Path(__file__).resolve().parents[3]
-DBT_PROJECT = PROJECT / "dbt_project"
+#: The project's own, or the copy of it that ``LIFECYCLE_DBT_PROJECT`` names.
+DBT_PROJECT = Path(os.environ.get("LIFECYCLE_DBT_PROJECT") or PROJECT / "dbt_project")
 EXPECTATIONS = PROJECT / "expectations"
 
 #: The provider's source in ``raw``, beside the shops' names.
@@ -175,11 +175,6 @@ class _UniqueKeys(yaml.SafeLoader):
 def config_path() -> Path:
     """The marketer's file: the one that ``LIFECYCLE_CONFIG`` names, or the project's own."""
     return Path(os.environ.get("LIFECYCLE_CONFIG") or DBT_PROJECT / "vars.yml")
-
-
-def seeds_path() -> Path:
-    """The folder of the seeds that people edit: the one that ``LIFECYCLE_SEEDS`` names, or the project's own."""
-    return Path(os.environ.get("LIFECYCLE_SEEDS") or DBT_PROJECT / "seeds")
 
 
 def load(path: Path | None = None) -> Settings:

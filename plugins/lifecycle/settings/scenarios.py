@@ -12,9 +12,10 @@ from typing import Annotated, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from lifecycle.errors import SettingsInvalid
-from lifecycle.settings import Settings, seeds_path
+from lifecycle.settings import DBT_PROJECT, Settings
 from lifecycle.settings.section import Name, Stage
 
+SEEDS = DBT_PROJECT / "seeds"
 #: Of these every fact lands in the warehouse, so that who is due can be counted.
 MeasuredTrigger = Literal["enters_stage", "in_stage", "purchases", "is_won_back"]
 OtherTrigger = Literal[
@@ -72,7 +73,7 @@ class Scenario(BaseModel):
 
 def check(settings: Settings, path: Path | None = None) -> list[Scenario]:
     """Read the catalogue; raise ``SettingsInvalid`` with every problem, each with the line and what would be right."""
-    path = path or seeds_path() / "contact_scenarios.csv"
+    path = path or SEEDS / "contact_scenarios.csv"
     scenarios: list[Scenario] = []
     problems: list[str] = []
     phases = _phases()
@@ -176,6 +177,6 @@ def _misfits(row: dict[str, str], settings: Settings, phases: dict[str, list[str
 
 def _phases() -> dict[str, list[str]]:
     """Stage → its phases in RACE: ``Reach / Act`` is either of them, and what stands in brackets is dropped."""
-    (_, columns), *rows = _lines(seeds_path() / "lifecycle_frameworks.csv")
+    (_, columns), *rows = _lines(SEEDS / "lifecycle_frameworks.csv")
     stages = [dict(zip(columns, row, strict=False)) for _, row in rows]
     return {row["stage"]: [phase.strip() for phase in re.sub(r"\(.*?\)", "", row["race"]).split("/")] for row in stages}
