@@ -80,7 +80,7 @@ def test_the_page_is_drawn(site: Site, window: Window, picture: Callable[[Page, 
     page.goto(site.page)
     drawn(page)
     picture(page, "desktop")
-    page.locator("#gap").evaluate("section => section.scrollIntoView()")
+    page.locator("#gap").evaluate("section => section.scrollIntoView({behavior: 'instant'})")
     picture(page, "gap")
 
 
