@@ -6,7 +6,7 @@
 {#
     How a scenario ran in a month: from what carries it, and from how many of those due were contacted in time, late, not
     yet (pending), or not at all though their time is over. Null: nobody was due, or it is too early, since those who are
-    pending may still decide it. The arguments are SQL expressions.
+    pending may still make it live. The arguments are SQL expressions.
 #}
 {% macro gap_verdict(recognised_by, is_measured, contacts, in_time, late, pending, not_contacted) -%}
     {%- set due = "(" ~ [in_time, late, pending, not_contacted] | join(" + ") ~ ")" -%}
@@ -19,12 +19,7 @@
         then null
         when {{ in_time }} >= {{ measuring("live_share") }} * {{ due }}
         then 'live'
-        when
-            {{ pending }} > 0
-            and (
-                {{ in_time }} + {{ late }} = 0
-                or {{ in_time }} + {{ pending }} >= {{ measuring("live_share") }} * {{ due }}
-            )
+        when {{ in_time }} + {{ pending }} >= {{ measuring("live_share") }} * {{ due }}
         then null
         when {{ in_time }} + {{ late }} > 0
         then 'partly'

@@ -358,6 +358,6 @@ def verdict(scenario: Scenario, month: Counter[str]) -> str | None:
     if due and in_time / due >= MEASURING["live_share"]:
         return "live"
     reached = in_time + month["contacted_late"]
-    if not due or (pending and (not reached or (in_time + pending) / due >= MEASURING["live_share"])):
+    if not due or (in_time + pending) / due >= MEASURING["live_share"]:
         return None
     return "partly" if reached else "planned"

@@ -30,7 +30,7 @@ VERDICTS = {
     "partly": marked("partly"),
     "planned": marked("planned"),
     "missing": marked("missing"),
-    "open": marked("nobody due yet"),
+    "open": marked("open"),
 }
 CHANNELS = {"email": marked("E-mail"), "paid": marked("Paid media"), "social": marked("Social media")}
 ENGAGEMENT = {

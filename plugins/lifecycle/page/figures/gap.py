@@ -219,7 +219,7 @@ def verdict(scenario: Scenario, months: Iterable[Month], live_share: float) -> s
         return "live" if any(month.contacts for month in held) else "planned"
     if due and in_time >= live_share * due:
         return "live"
-    if not due or (pending and (in_time + late == 0 or in_time + pending >= live_share * due)):
+    if in_time + pending >= live_share * due:
         return None
     return "partly" if in_time + late else "planned"
 
