@@ -36,15 +36,10 @@ with
             intervals.valid_to
         from {{ ref("int_stage_intervals") }} as intervals
         inner join persons on persons.person_id = intervals.subject_id and persons.ruleset = intervals.ruleset
-        where
-            intervals.valid_from <= {{ run_date() }}
-            and (
-                intervals.valid_to > (select min(scenarios.counted_from) from scenarios)
-                or intervals.valid_to is null
-            )
+        where intervals.valid_from <= {{ run_date() }}
     ),
 
-    -- a stay in the scenario's stage
+    -- a stay in the scenario's stage in which somebody can be due
     stays as (
         select scenarios.scenario, scenarios.cause, scenarios.after_days, intervals.*
         from intervals
@@ -52,6 +47,11 @@ with
             scenarios
             on scenarios.stage = intervals.stage
             and (scenarios.market = 'both' or scenarios.market = intervals.market)
+            and (intervals.valid_to > scenarios.counted_from or intervals.valid_to is null)
+            and (
+                scenarios.cause in ('in_stage', 'purchases')
+                or {{ add_days("intervals.valid_from", "scenarios.after_days") }} >= scenarios.counted_from
+            )
     ),
 
     days as (

@@ -71,14 +71,12 @@ with
             and (occasions.day < decisions.until_on or decisions.until_on is null)
     ),
 
-    -- until when nothing was known against writing to a person
-    reachable as (
+    -- since when a person could not be written to
+    not_contactable as (
         select
             persons.person_id,
             case
-                when persons.email is null or not {{ is_plausible_email("persons.email") }}
-                then cast('1900-01-01' as date)
-                when persons.consent_state = 'refused'
+                when persons.consent_state = 'refused' and {{ is_plausible_email("persons.email") }}
                 then
                     coalesce(
                         {{
@@ -89,14 +87,17 @@ with
                         }},
                         cast('1900-01-01' as date)
                     )
-                when persons.consent_state <> 'granted'
-                then cast('1900-01-01' as date)
-            end as until_on
+                else cast('1900-01-01' as date)
+            end as since_on
         from {{ ref("persons") }} as persons
         left join
             {{ ref("consent_evidence") }} as evidence
             on evidence.person_id = persons.person_id
             and evidence.is_decisive
+        where
+            persons.consent_state <> 'granted'
+            or persons.email is null
+            or not {{ is_plausible_email("persons.email") }}
     )
 
 select
@@ -115,7 +116,7 @@ select
         then 'contacted_late'
         when in_force.is_held_out = 1
         then 'held_out'
-        when reachable.until_on <= occasions.last_day
+        when not_contactable.since_on <= occasions.last_day
         then 'not_contactable'
         when occasions.last_day >= {{ run_date() }}
         then 'pending'
@@ -123,7 +124,7 @@ select
     end as status
 from occasions
 inner join catalogue on catalogue.scenario = occasions.scenario
-inner join reachable on reachable.person_id = occasions.person_id
+left join not_contactable on not_contactable.person_id = occasions.person_id
 left join
     in_force
     on in_force.scenario = occasions.scenario
