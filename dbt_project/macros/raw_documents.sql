@@ -4,7 +4,7 @@
 #}
 {% macro raw_documents(vendor, stream) -%}
     {%- set documents = source(vendor, stream) -%}
-    {%- if not execute or documents.is_cte or load_relation(documents) is not none -%}
+    {%- if not execute or documents.is_cte or is_there(documents) -%}
         select id, source, doc, loaded_at, coalesce(is_deleted, false) as is_deleted
         from {{ documents }} as document
     {%- else -%}

@@ -3,6 +3,22 @@
     {{ return(["enters_stage", "in_stage", "purchases", "is_won_back"]) }}
 {%- endmacro %}
 
+{# How a due can end, in the order of the figures. #}
+{% macro due_statuses() -%}
+    {{
+        return(
+            [
+                "contacted_in_time",
+                "contacted_late",
+                "pending",
+                "not_contacted",
+                "held_out",
+                "not_contactable",
+            ]
+        )
+    }}
+{%- endmacro %}
+
 {#
     How a scenario ran in a month: from what carries it, and from how many of those due were contacted in time, late, not
     yet (pending), or not at all though their time is over. Null: nobody was due, or it is too early, since those who are

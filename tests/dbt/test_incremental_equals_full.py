@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -13,6 +14,8 @@ from typing import Any
 
 import psycopg
 import pytest
+from dbt.adapters.base import BaseRelation
+from dbt.adapters.cache import RelationsCache
 from dbt.cli.main import dbtRunner
 from hypothesis import Phase, given
 from hypothesis import settings as hypothesis
@@ -398,6 +401,23 @@ def standing(nights: Warehouse) -> tuple[Warehouse, Town]:
     nights.land(first_facts(town))
     nights.build(town.today, [*FOUNDATION, *SELECTED])
     return nights, town
+
+
+def test_models_that_ask_for_their_streams_at_once_all_find_them(
+    standing: tuple[Warehouse, Town], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nights, town = standing
+    add = RelationsCache.add
+
+    def slowly(cache: RelationsCache, relation: BaseRelation) -> None:
+        add(cache, relation)
+        threading.Event().wait(0.1)
+
+    monkeypatch.setattr(RelationsCache, "add", slowly)
+    nights.build(town.today, [f"stg_{stream}" for stream in STREAMS], "--full-refresh", "--threads", "4")
+    counts = "select (select count(*) from staging.stg_{stream}), (select count(*) from raw.{stream})"
+    for read, landed in (nights.query(counts.format(stream=stream))[0] for stream in STREAMS):
+        assert read == landed > 0
 
 
 def test_a_cut_build_of_a_later_date_leaves_no_trace(standing: tuple[Warehouse, Town]) -> None:

@@ -1,12 +1,4 @@
-{%- set sums = [
-    "concerned",
-    "contacted_in_time",
-    "contacted_late",
-    "pending",
-    "not_contacted",
-    "held_out",
-    "not_contactable",
-] %}
+{%- set sums = ["concerned"] + due_statuses() %}
 
 with
     catalogue as (select * from {{ ref("scenario_catalogue") }}),

@@ -6,14 +6,6 @@
         on_schema_change="fail",
     )
 }}
-{%- set statuses = [
-    "contacted_in_time",
-    "contacted_late",
-    "pending",
-    "not_contacted",
-    "held_out",
-    "not_contactable",
-] %}
 
 select
     scenario,
@@ -22,7 +14,7 @@ select
     standing,
     exclusion,
     cast(count(case when status <> 'not_due' then 1 end) as integer) as concerned,
-    {%- for status in statuses %}
+    {%- for status in due_statuses() %}
         cast(count(case when status = '{{ status }}' then 1 end) as integer) as {{ status }},
     {%- endfor %}
     cast(count(case when status = 'not_due' then 1 end) as integer) as not_due

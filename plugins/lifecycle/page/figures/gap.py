@@ -23,18 +23,16 @@ from marts.contact_gap
 where month between date_trunc('month', %(start)s::date) and %(end)s order by scenario, month
 """
 DAYS = """
-select scenario, day,
-    sum(contacted_in_time)::bigint as contacted_in_time, sum(contacted_late)::bigint as contacted_late,
-    sum(pending)::bigint as pending, sum(not_contacted)::bigint as not_contacted, sum(held_out)::bigint as held_out,
-    sum(not_contactable)::bigint as not_contactable, sum(not_due)::bigint as not_due
+select scenario, day, sum(not_due) as not_due,
+    sum(contacted_in_time) as contacted_in_time, sum(contacted_late) as contacted_late, sum(pending) as pending,
+    sum(not_contacted) as not_contacted, sum(held_out) as held_out, sum(not_contactable) as not_contactable
 from marts.contact_gap_daily where day between %(start)s and %(end)s and scenario = any(%(scenarios)s)
 group by scenario, day order by scenario, day
 """
 STANDINGS = """
-select scenario, standing, exclusion, sum(concerned)::bigint as concerned,
-    sum(contacted_in_time)::bigint as contacted_in_time, sum(contacted_late)::bigint as contacted_late,
-    sum(pending)::bigint as pending, sum(not_contacted)::bigint as not_contacted, sum(held_out)::bigint as held_out,
-    sum(not_contactable)::bigint as not_contactable
+select scenario, standing, exclusion, sum(concerned) as concerned,
+    sum(contacted_in_time) as contacted_in_time, sum(contacted_late) as contacted_late, sum(pending) as pending,
+    sum(not_contacted) as not_contacted, sum(held_out) as held_out, sum(not_contactable) as not_contactable
 from marts.contact_gap_daily where day between %(start)s and %(end)s and scenario = any(%(scenarios)s)
 group by scenario, standing, exclusion having sum(concerned) > 0 order by scenario, standing, exclusion
 """
@@ -63,19 +61,25 @@ class Scenario:
 
 
 @dataclass(frozen=True, slots=True)
-class Month:
-    """What a month's dues of a scenario came to, and what is worth to do; counts of people."""
+class Ended:
+    """How dues of a scenario ended; counts of people."""
 
     scenario: str
-    month: date
-    concerned: int
-    due: int
     contacted_in_time: int
     contacted_late: int
     pending: int
     not_contacted: int
     held_out: int
     not_contactable: int
+
+
+@dataclass(frozen=True, slots=True)
+class Month(Ended):
+    """What a month's dues came to, and what is worth to do."""
+
+    month: date
+    concerned: int
+    due: int
     not_due: int
     contacts: int
     opened: int | None
@@ -93,38 +97,24 @@ class Month:
     @property
     def contacted(self) -> int:
         """Those who were due and contacted: the base of every response."""
-        return (self.contacted_in_time or 0) + (self.contacted_late or 0)
+        return self.contacted_in_time + self.contacted_late
 
 
 @dataclass(frozen=True, slots=True)
-class Day:
+class Day(Ended):
     """What the dues of one day came to."""
 
-    scenario: str
     day: date
-    contacted_in_time: int
-    contacted_late: int
-    pending: int
-    not_contacted: int
-    held_out: int
-    not_contactable: int
     not_due: int
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(Ended):
     """What the dues of those came to of whom a scenario's audience had decided so."""
 
-    scenario: str
     standing: str
     exclusion: str
     concerned: int
-    contacted_in_time: int
-    contacted_late: int
-    pending: int
-    not_contacted: int
-    held_out: int
-    not_contactable: int
 
 
 @dataclass(frozen=True, slots=True)
