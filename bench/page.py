@@ -11,17 +11,12 @@ Ratios, all from one run:
   change, over that of all models.
 """
 
-import argparse
-import json
 import statistics
-import sys
 import time
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import httpx
-import psycopg
 
 from bench import stages
 from demo import postgres
@@ -32,8 +27,6 @@ PERSONS = 1_000_000
 REQUESTS = 20
 #: Most customers of most shops buy a few times at most.
 LASTING = 0.8
-RESULT = Path("build/bench/page.json")
-LOGIN = "lifecycle_page_bench"
 
 #: Models that nothing but the page reads.
 FIGURES = (
@@ -77,13 +70,10 @@ def shop(name: str, persons: int) -> stages.Shop:
     return made
 
 
-def night(made: stages.Shop) -> dict[str, float]:
+def night(made: stages.Shop, persons: int) -> dict[str, float]:
     """Seconds of the models of another night on which 1 % of the persons change: the page's, and all."""
-    made.night += timedelta(days=1)
-    made.query(stages.CHANGED.format(night=made.night, one_in=round(1 / stages.CHANGES)))
-    made.query("analyze staging.stg_woocommerce__orders")
-    models = made.build("path:models")
-    nodes = {name: seconds for name, seconds in models.items() if name not in {"database", "elapsed", "peak_mb"}}
+    models = made.next_night(round(persons * stages.CHANGES), ["path:models"])
+    nodes = {name: seconds for name, seconds in models.items() if name not in stages.TOTALS}
     figures = sum(nodes[name] for name in FIGURES)
     slowest = max(FIGURES, key=lambda name: nodes[name])
     return {"figures": figures, "all": sum(nodes.values()), slowest: nodes[slowest]}
@@ -92,13 +82,13 @@ def night(made: stages.Shop) -> dict[str, float]:
 def views(made: stages.Shop) -> dict[str, str]:
     """Name → address of what a marketer asks for."""
     year = f"/?from={made.night - timedelta(days=365)}&to={made.night}"
-    person = made.query("select person_id from marts.persons order by person_id offset 100 limit 1")
+    person = made.query("select person_id from marts.persons order by person_id limit 1")
     return {"page": "/", "page_365_days": year, "scenario": "/gap/newsletter", "person": f"/person?id={person}"}
 
 
 def answers(made: stages.Shop) -> dict[str, tuple[float, float]]:
     """View → median and longest milliseconds until the whole answer is there."""
-    url = reader(made.url)
+    url = postgres.reading_login(stages.HOME, made.url.rpartition("/")[2])
     doors = page.Doors(
         figures=lambda: None,
         people=lambda: None,
@@ -114,40 +104,17 @@ def answers(made: stages.Shop) -> dict[str, tuple[float, float]]:
     return found
 
 
-def reader(url: str) -> str:
-    """The URL of a login that may only read."""
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(f"drop role if exists {LOGIN}".encode())
-        connection.execute(f"create role {LOGIN} login noinherit password 'bench'".encode())
-        connection.execute(f"grant lifecycle_figures, lifecycle_people to {LOGIN}".encode())
-    return f"postgresql://{LOGIN}:bench@{url.split('@')[1]}"
-
-
 def _milliseconds(client: httpx.Client, view: str) -> float:
     began = time.perf_counter()
     client.get(view).raise_for_status()
     return 1000 * (time.perf_counter() - began)
 
 
-def main() -> None:
-    """Run everything, print the table, write the result."""
-    parser = argparse.ArgumentParser(prog="bench.page")
-    parser.add_argument("--persons", type=int, default=PERSONS)
-    persons = parser.parse_args().persons
-    postgres.remove(stages.HOME)
-    postgres.start(stages.HOME)
-    result = measured(persons)
-    postgres.remove(stages.HOME)
-    for name, value in result.items():
-        sys.stdout.write(f"{name:<28}{value:>16,}\n")
-    RESULT.write_text(json.dumps(result, indent=2) + "\n")
-
-
 def measured(persons: int) -> dict[str, Any]:
     """All figures."""
     few, many = shop("few", persons // 100), shop("many", persons)
     small, large = answers(few), answers(many)
-    seconds = night(many)
+    seconds = night(many, persons)
     shown = {f"{name}_ms": round(median) for name, (median, _) in large.items()}
     slowest = {f"{name}_slowest_ms": round(longest) for name, (_, longest) in large.items()}
     return {
@@ -163,4 +130,4 @@ def measured(persons: int) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    main()
+    stages.run("page", PERSONS, measured)

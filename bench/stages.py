@@ -21,6 +21,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -37,9 +38,10 @@ PERSONS = 400_000
 LAST_DAY = date(2025, 12, 31)
 YEARS = 3
 HOME = Path("build/bench/postgres")
-RESULT = Path("build/bench/stages.json")
 TARGET = Path("build/bench/dbt").resolve()
 CHANGES = 0.01
+#: What a build and a night tell beside the seconds of each model.
+TOTALS = ("database", "elapsed", "peak_mb", "derived")
 
 #: From the judged order to the daily counts: what a night derives of stages.
 SELECTED = [
@@ -154,14 +156,14 @@ class Shop:
         elapsed = time.perf_counter() - began
         return {**models, "database": self.active() - before, "elapsed": elapsed, "peak_mb": used.ru_maxrss / 1024}
 
-    def next_night(self, changed_persons: int = 0) -> dict[str, float]:
+    def next_night(self, changed_persons: int = 0, selected: Sequence[str] = SELECTED) -> dict[str, float]:
         """Move to the next day, on which so many persons change, and build."""
         self.night += timedelta(days=1)
         if changed_persons:
             persons = self.query("select count(*) from intermediate.int_persons")
             self.query(CHANGED.format(night=self.night, one_in=max(1, round(persons / changed_persons))))
             self.query("analyze staging.stg_woocommerce__orders")
-        figures = self.build(*SELECTED)
+        figures = self.build(*selected)
         derived = self.query("select persons from marts.stage_builds order by build_id desc limit 1")
         if derived < changed_persons / 2:
             sys.exit(f"{changed_persons} persons changed, only {derived} were derived")
@@ -191,18 +193,18 @@ def rules() -> settings.Settings:
     return settings.parse(document | {"timezone": "UTC"})
 
 
-def main() -> None:
-    """Run everything, print the table, write the result."""
-    parser = argparse.ArgumentParser(prog="bench.stages")
-    parser.add_argument("--persons", type=int, default=PERSONS)
+def run(name: str, persons: int, measured: Callable[[int], dict[str, Any]]) -> None:
+    """Measure on a server of its own, ``persons`` unless somebody says otherwise; print the table, write the result."""
+    parser = argparse.ArgumentParser(prog=f"bench.{name}")
+    parser.add_argument("--persons", type=int, default=persons)
     persons = parser.parse_args().persons
     postgres.remove(HOME)
     postgres.start(HOME)
     result = measured(persons)
     postgres.remove(HOME)
-    for name, value in result.items():
-        sys.stdout.write(f"{name:<28}{value:>16,}\n")
-    RESULT.write_text(json.dumps(result, indent=2) + "\n")
+    for figure, value in result.items():
+        sys.stdout.write(f"{figure:<28}{value:>16,}\n")
+    Path(f"build/bench/{name}.json").write_text(json.dumps(result, indent=2) + "\n")
 
 
 def measured(persons: int) -> dict[str, Any]:
@@ -240,4 +242,4 @@ def measured(persons: int) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    main()
+    run("stages", PERSONS, measured)

@@ -17,7 +17,7 @@ ENGAGEMENT_COLOURS = {"engaged": "#0b5f4f", "dormant": "#c08a00", "unreachable":
 GAP_COLOURS = {
     "contacted_in_time": "#0b5f4f",
     "contacted_late": "#c08a00",
-    "pending": "#8b9099",
+    "pending": "#8a8f98",
     "not_contacted": "#a63a1c",
 }
 PAD = 18
