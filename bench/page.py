@@ -89,7 +89,7 @@ def views(made: stages.Shop) -> dict[str, str]:
 def answers(made: stages.Shop) -> dict[str, tuple[float, float]]:
     """View → median and longest milliseconds until the whole answer is there."""
     url = postgres.reading_login(stages.HOME, made.url.rpartition("/")[2])
-    doors = page.Doors(
+    policy = page.AccessPolicy(
         figures=lambda: None,
         people=lambda: None,
         user=lambda: "bench",
@@ -97,7 +97,7 @@ def answers(made: stages.Shop) -> dict[str, tuple[float, float]]:
         warehouse=lambda: url,
     )
     found = {}
-    with running(page.application(stages.rules(), doors)) as address, httpx.Client(base_url=address) as client:
+    with running(page.application(stages.rules(), policy)) as address, httpx.Client(base_url=address) as client:
         for name, view in views(made).items():
             times = [_milliseconds(client, view) for _ in range(REQUESTS + 1)][1:]
             found[name] = (statistics.median(times), max(times))

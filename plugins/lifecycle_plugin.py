@@ -1,8 +1,8 @@
 """The marketer's page, as Airflow serves it: below ``/lifecycle``, in the navigation, behind Airflow's own login.
 
 Who may look at Airflow sees figures; who may edit the DAG ``lifecycle_nightly`` sees persons as well. Every part of
-Airflow loads this file, so nothing is made or imported before somebody asks for the page, and what is wrong with the
-page is told there.
+Airflow loads this file, so nothing heavy is imported before somebody opens the page, and an error in the settings is
+shown there.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from airflow.plugins_manager import AirflowPlugin
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-    from lifecycle.page import Doors
+    from lifecycle.page import AccessPolicy
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -36,19 +36,19 @@ ICON = (
 )
 
 
-def doors() -> "Doors":
-    """Airflow's users and connections."""
+def access_policy() -> "AccessPolicy":
+    """Who may see what, by Airflow's login, roles and connections."""
     from airflow.api_fastapi.auth.managers.models.resource_details import AccessView
     from airflow.api_fastapi.core_api import security
     from fastapi import Depends, HTTPException, Request
 
-    from lifecycle.page import Doors
+    from lifecycle.page import AccessPolicy
 
     may_look = security.requires_access_view(AccessView.WEBSITE)
     may_edit = security.requires_access_dag("PUT", param_dag_id=NIGHTLY)
 
     async def signed_in(request: Request) -> Any:
-        # a login of another Airflow, or with another key, is as good as none
+        # a login of another Airflow, or with another key, counts as no login
         try:
             return await security.get_user(request, None, await security.bearer_scheme(request))
         except HTTPException:
@@ -70,7 +70,7 @@ def doors() -> "Doors":
             return False
         return True
 
-    return Doors(figures=figures, people=people, user=name, may_see_people=may_see_people, warehouse=warehouse)
+    return AccessPolicy(figures=figures, people=people, user=name, may_see_people=may_see_people, warehouse=warehouse)
 
 
 def warehouse() -> str:
@@ -82,15 +82,15 @@ def warehouse() -> str:
     from lifecycle.errors import SettingsInvalid
 
     try:
-        found = Connection.get(WAREHOUSE)
+        connection = Connection.get(WAREHOUSE)
     except AirflowNotFoundException:
         message = f"Airflow has no connection {WAREHOUSE}, the page's own login; docs/page.md says how to make it"
         raise SettingsInvalid(message) from None
-    return settings.Connection.of(WAREHOUSE, found).database_url()
+    return settings.Connection.of(WAREHOUSE, connection).database_url()
 
 
 def application() -> "FastAPI":
-    """The page for the marketer's file as it stands; if that can't be read, a page that says why."""
+    """The page for the current settings; where these are invalid, a page that says why."""
     from fastapi import Depends, FastAPI
     from fastapi.responses import PlainTextResponse
 
@@ -98,19 +98,19 @@ def application() -> "FastAPI":
     from lifecycle.errors import SettingsInvalid
 
     try:
-        return page.application(settings.load(), doors())
+        return page.application(settings.load(), access_policy())
     except SettingsInvalid as error:
-        broken = FastAPI(openapi_url=None, dependencies=[Depends(doors().figures)])
-        answer = PlainTextResponse(f"The settings can't be read.\n\n{error}\n", HTTPStatus.SERVICE_UNAVAILABLE)
-        broken.add_api_route("/{path:path}", lambda: answer)
-        return broken
+        error_page = FastAPI(openapi_url=None, dependencies=[Depends(access_policy().figures)])
+        response = PlainTextResponse(f"The settings can't be read.\n\n{error}\n", HTTPStatus.SERVICE_UNAVAILABLE)
+        error_page.add_api_route("/{path:path}", lambda: response)
+        return error_page
 
 
 class Page:
-    """What Airflow mounts: makes the page when somebody asks, anew if the marketer's file has changed."""
+    """What Airflow mounts: builds the page at the first request, and again when the marketer's file has changed."""
 
     def __init__(self) -> None:
-        self._made: tuple[int, FastAPI] | None = None
+        self._built: tuple[int, FastAPI] | None = None
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answer, and send a browser without a login to Airflow's."""
@@ -118,35 +118,35 @@ class Page:
 
         application, is_redirected = await asyncio.to_thread(self._current), False
 
-        async def answer(message: Message) -> None:
+        async def forward(message: Message) -> None:
             nonlocal is_redirected
             if message.get("status") == HTTPStatus.UNAUTHORIZED and _is_browser(scope):
                 is_redirected = True
-                await RedirectResponse(_login(scope), HTTPStatus.SEE_OTHER)(scope, receive, send)
+                await RedirectResponse(_login_url(scope), HTTPStatus.SEE_OTHER)(scope, receive, send)
             if not is_redirected:
                 await send(message)
 
-        await application(scope, receive, answer)
+        await application(scope, receive, forward)
 
     def _current(self) -> "FastAPI":
         from lifecycle.settings import config_path
 
         path = config_path()
         stamp = path.stat().st_mtime_ns if path.exists() else 0
-        if self._made is None or self._made[0] != stamp:
-            self._made = stamp, application()
-        return self._made[1]
+        if self._built is None or self._built[0] != stamp:
+            self._built = stamp, application()
+        return self._built[1]
 
 
 def _is_browser(scope: Message) -> bool:
-    """Whether a person waits for this answer, not a program."""
+    """Whether a browser asks for a page, not a program."""
     return scope["method"] == "GET" and b"text/html" in dict(scope["headers"]).get(b"accept", b"")
 
 
-def _login(scope: Message) -> str:
+def _login_url(scope: Message) -> str:
     path, query = scope["path"].removeprefix(scope["root_path"]), scope["query_string"].decode("latin-1")
-    asked = f"{ADDRESS}{path}?{query}".removesuffix("?")
-    return f"{AIRFLOW}/api/v2/auth/login?next={quote(asked, safe='')}"
+    requested = f"{ADDRESS}{path}?{query}".removesuffix("?")
+    return f"{AIRFLOW}/api/v2/auth/login?next={quote(requested, safe='')}"
 
 
 class LifecyclePlugin(AirflowPlugin):  # type: ignore[misc] # mypy doesn't follow Airflow

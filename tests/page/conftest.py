@@ -1,4 +1,4 @@
-"""The page over figures made by hand, with doors that a test opens and shuts."""
+"""The page over figures made by hand, with an access policy that a test can change."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -8,19 +8,19 @@ from fastapi import HTTPException
 from fastapi.testclient import TestClient
 
 from lifecycle import warehouse
-from lifecycle.page import Doors, application
+from lifecycle.page import AccessPolicy, application
 from tests.page.made import fill, rules
 from tests.page.reading import Shown
 
 
 @dataclass
 class Site:
-    """The page as a browser meets it: ``refused`` holds the doors that are shut, with the status that they answer."""
+    """The page as a browser meets it: ``refused`` maps a right that is refused to the status of the answer."""
 
     url: str
     refused: dict[str, int] = field(default_factory=dict)
 
-    def door(self, name: str) -> Callable[[], None]:
+    def access(self, name: str) -> Callable[[], None]:
         def pass_through() -> None:
             if name in self.refused:
                 raise HTTPException(self.refused[name])
@@ -32,9 +32,9 @@ class Site:
 
     @property
     def client(self) -> TestClient:
-        figures, people = self.door("figures"), self.door("people")
-        doors = Doors(figures, people, lambda: "marketer", lambda: "people" not in self.refused, self.warehouse)
-        return TestClient(application(rules(), doors), raise_server_exceptions=False)
+        figures, people = self.access("figures"), self.access("people")
+        policy = AccessPolicy(figures, people, lambda: "marketer", lambda: "people" not in self.refused, self.warehouse)
+        return TestClient(application(rules(), policy), raise_server_exceptions=False)
 
     def shown(self, address: str = "/") -> Shown:
         answer = self.client.get(address)

@@ -7,7 +7,7 @@ from fastapi.testclient import TestClient
 
 from lifecycle import warehouse
 from lifecycle.errors import SettingsInvalid
-from lifecycle.page import Doors, application
+from lifecycle.page import AccessPolicy, application
 from tests.page.conftest import Site
 from tests.page.made import ADA, HOSTILE, rules
 from tests.page.reading import Shown
@@ -94,8 +94,8 @@ def test_a_connection_that_is_missing_is_said_with_what_to_do() -> None:
         message = "Airflow has no connection warehouse_page"
         raise SettingsInvalid(message)
 
-    doors = Doors(lambda: None, lambda: None, lambda: "marketer", lambda: True, missing)
-    answer = TestClient(application(rules(), doors)).get("/")
+    policy = AccessPolicy(lambda: None, lambda: None, lambda: "marketer", lambda: True, missing)
+    answer = TestClient(application(rules(), policy)).get("/")
     assert answer.status_code == 503
     assert "Airflow has no connection warehouse_page" in answer.text
 

@@ -1,7 +1,7 @@
-"""The marketer's page: figures for all who may see them, persons for few; and the same page as a file.
+"""The marketer's page: figures for everybody who may open Airflow, persons for a few, and the same page as a file.
 
-``application`` imports no Airflow: who may come in is handed over as ``Doors``. It reads the warehouse with rights of
-its own, and writes nothing but who has looked at whom.
+``application`` imports no Airflow: an ``AccessPolicy`` says who may see what. The page reads the warehouse with a
+login of its own, and writes nothing but the record of who looked at which person.
 """
 
 from collections.abc import Callable
@@ -25,32 +25,32 @@ A_YEAR = "private, max-age=31536000, immutable"
 
 
 @dataclass(frozen=True, slots=True)
-class Doors:
-    """Who may come in: FastAPI dependencies, and how the warehouse is reached."""
+class AccessPolicy:
+    """Who may see what, as FastAPI dependencies, and the login to the warehouse."""
 
-    figures: Callable[..., Any]  # raises 401 or 403 for who may not see figures
-    people: Callable[..., Any]  # raises 401 or 403 for who may not see persons
-    user: Callable[..., str]  # the name of who asks, for the access record
-    may_see_people: Callable[..., bool]  # whether to show the way to persons
-    warehouse: Callable[[], str]  # URL of the read-only login; raises SettingsInvalid where it is not configured
+    figures: Callable[..., Any]  # raises 401 or 403 for users who may not see figures
+    people: Callable[..., Any]  # raises 401 or 403 for users who may not see persons
+    user: Callable[..., str]  # the user's name, for the access record
+    may_see_people: Callable[..., bool]  # whether to link to persons
+    warehouse: Callable[[], str]  # URL of the read-only login; raises SettingsInvalid if it is not configured
 
 
-def application(settings: Settings, doors: Doors) -> FastAPI:
+def application(settings: Settings, policy: AccessPolicy) -> FastAPI:
     """The page as an application of its own, to be served or mounted anywhere."""
     app = FastAPI(
-        title="Lifecycle", docs_url=None, redoc_url=None, openapi_url=None, dependencies=[Depends(doors.figures)]
+        title="Lifecycle", docs_url=None, redoc_url=None, openapi_url=None, dependencies=[Depends(policy.figures)]
     )
     answers.prepare(app, settings)
-    _show_figures(app, settings, doors)
-    _show_people(app, settings, doors)
+    _show_figures(app, settings, policy)
+    _show_people(app, settings, policy)
     _show_files(app, settings)
     return app
 
 
-def _show_figures(app: FastAPI, settings: Settings, doors: Doors) -> None:
+def _show_figures(app: FastAPI, settings: Settings, policy: AccessPolicy) -> None:
     @app.get("/")
-    def page(request: Request, may_see_people: Annotated[bool, Depends(doors.may_see_people)]) -> HTMLResponse:
-        found = view.page(doors.warehouse(), settings, request.query_params)
+    def page(request: Request, may_see_people: Annotated[bool, Depends(policy.may_see_people)]) -> HTMLResponse:
+        found = view.page(policy.warehouse(), settings, request.query_params)
         if found is None:
             return message(request, settings, 200, *_no_night(request, settings))
         shown = view.shown(found, settings)
@@ -58,7 +58,7 @@ def _show_figures(app: FastAPI, settings: Settings, doors: Doors) -> None:
 
     @app.get("/gap/{scenario}")
     def gap(request: Request, scenario: str) -> HTMLResponse:
-        found = view.line(doors.warehouse(), settings, request.query_params, scenario)
+        found = view.line(policy.warehouse(), settings, request.query_params, scenario)
         if found is None:
             return message(request, settings, 200, *_no_night(request, settings))
         if found.line is None:
@@ -72,7 +72,7 @@ def _show_figures(app: FastAPI, settings: Settings, doors: Doors) -> None:
         return answer(request, "line", found.choice.language, **given)
 
 
-def _show_people(app: FastAPI, settings: Settings, doors: Doors) -> None:
+def _show_people(app: FastAPI, settings: Settings, policy: AccessPolicy) -> None:
     def show(request: Request, user: str, stated: str) -> HTMLResponse:
         language = language_of(request.query_params, settings)
         given: dict[str, Any] = {"stated": "", "problem": None, "person": None, "currency": settings.currency}
@@ -84,22 +84,22 @@ def _show_people(app: FastAPI, settings: Settings, doors: Doors) -> None:
         except ValueError:
             given["problem"] = _("That is no id; one looks like 0004c4c7-ea45-8595-b53a-127673424bef.")
             return answer(request, "person", language, 400, **given)
-        person.record(doors.warehouse(), user, wanted)
-        found = person.read(doors.warehouse(), wanted)
+        person.record(policy.warehouse(), user, wanted)
+        found = person.read(policy.warehouse(), wanted)
         given |= {"stated": str(wanted), "person": found}
         if found is None:
             given["problem"] = _("Nobody has this id.")
         return answer(request, "person", language, 200 if found else 404, **given)
 
-    @app.get("/person", dependencies=[Depends(doors.people)])
-    def linked(request: Request, user: Annotated[str, Depends(doors.user)]) -> HTMLResponse:
+    @app.get("/person", dependencies=[Depends(policy.people)])
+    def linked(request: Request, user: Annotated[str, Depends(policy.user)]) -> HTMLResponse:
         return show(request, user, request.query_params.get("id", "").strip())
 
     # the form posts, so that an id is in no address that a browser or a proxy keeps
-    @app.post("/person", dependencies=[Depends(doors.people)])
+    @app.post("/person", dependencies=[Depends(policy.people)])
     def asked(
         request: Request,
-        user: Annotated[str, Depends(doors.user)],
+        user: Annotated[str, Depends(policy.user)],
         stated: Annotated[str, Depends(_posted_id)],
     ) -> HTMLResponse:
         return show(request, user, stated)
