@@ -170,8 +170,8 @@ def encoding(destination: sendgrid.SendGrid) -> float:
     for _ in range(PAIRS):
         began = time.process_time()
         contacts = [destination.encoded(email, payload) for email, payload in rows]
-        for start in range(0, len(contacts), destination.most_contacts):
-            b",".join(contacts[start : start + destination.most_contacts])
+        for start in range(0, len(contacts), destination.max_batch_size):
+            b",".join(contacts[start : start + destination.max_batch_size])
         rates.append(len(rows) / (time.process_time() - began))
     return round(statistics.median(rates))
 
@@ -182,7 +182,7 @@ def fewest(destination: sendgrid.SendGrid, contacts: int) -> int:
     for place, (email, payload) in enumerate(people(contacts), 1):
         numbers[place % 3] += 1
         weights[place % 3] += len(destination.encoded(email, payload)) + 1
-    most = (destination.most_contacts, destination.most_bytes)
+    most = (destination.max_batch_size, destination.max_batch_bytes)
     return sum(max(math.ceil(n / most[0]), math.ceil(w / most[1])) for n, w in zip(numbers, weights, strict=True))
 
 

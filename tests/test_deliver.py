@@ -6,6 +6,7 @@ import threading
 import traceback
 from collections.abc import Iterator
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -103,7 +104,7 @@ def test_a_list_that_was_deleted_at_the_provider_needs_no_leaving(world: World) 
 
 def test_batches_are_full_and_hold_people_who_join_the_same_lists(world: World) -> None:
     world.want(*crowd(5, "vip"), Person(ADA, ["lapsed"]), Person(BEN, ["vip", "lapsed"]))
-    world.deliver(world.plan(), dataclasses.replace(world.destination(), most_contacts=2))
+    world.deliver(world.plan(), dataclasses.replace(world.destination(), max_batch_size=2))
     assert sorted(requested(world)) == [1, 1, 1, 2, 2]
     assert world.ledger() == world.held()
 
@@ -333,6 +334,38 @@ def test_an_unknown_removal_whose_people_stay_on_the_list_is_sent_again_in_the_e
     assert world.ledger() == world.held()
 
 
+def without(destination: Any, *names: str) -> Any:
+    """The same destination, which can't do some things."""
+    can = ("name", "max_batch_size", "max_batch_bytes", "max_concurrency", "max_poll_seconds", "encoded", "upsert")
+    can = (*can, "outcome", "max_removals", "remove", "members_among", "contacts")
+    return SimpleNamespace(**{name: getattr(destination, name) for name in can if name not in names})
+
+
+def test_an_unknown_removal_is_sent_again_where_nobody_can_be_looked_up(world: World) -> None:
+    world.begin(Pace(seconds=0.0))
+    world.want(*crowd(2, "vip"))
+    world.night()
+    world.want(*crowd(2))
+    destination, run_id = without(world.destination(), "members_among", "contacts"), world.plan()
+    world.esp.faults.add(Fault("404", path=IMPORTS))
+    with pytest.raises(RetryLater, match="rows left to send: 2"):
+        world.deliver(run_id, destination)
+    assert world.deliver(run_id, destination)["confirmed"] == 2
+    assert jobs(world)[-2:] == [("remove", "failed"), ("remove", "completed")]
+    assert world.ledger() == world.held()
+
+
+def test_a_plan_in_which_somebody_leaves_is_not_sent_to_who_takes_nobody_off_a_list(world: World) -> None:
+    destination = without(world.destination(), "remove", "max_removals")
+    world.want(*crowd(2, "vip"))
+    assert world.deliver(world.plan(), destination)["confirmed"] == 2
+    world.want(Person("p0@example.com", ["vip"]), Person(BEN, ["vip"]))
+    world.esp.faults.requests.clear()
+    with pytest.raises(Stop, match="1 people would leave lists, and sendgrid takes nobody off a list"):
+        world.deliver(world.plan(), destination)
+    assert world.esp.faults.writes() == 0
+
+
 def test_the_next_run_goes_on_with_a_job_that_was_pending_too_long(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -444,7 +477,7 @@ def test_several_requests_are_on_their_way_at_once(world: World) -> None:
 
     class Watched:
         def __init__(self) -> None:
-            self.inner = dataclasses.replace(world.destination(), most_contacts=2)
+            self.inner = dataclasses.replace(world.destination(), max_batch_size=2)
 
         def __getattr__(self, name: str) -> Any:
             return getattr(self.inner, name)
@@ -471,7 +504,7 @@ def test_several_requests_are_on_their_way_at_once(world: World) -> None:
 def test_an_error_of_one_request_waits_for_those_on_their_way_and_ends_the_run(world: World) -> None:
     world.esp.faults.add(Fault("unauthorized", method="PUT", after=1))
     world.want(*crowd(8, "vip"))
-    run_id, destination = world.plan(), dataclasses.replace(world.destination(), most_contacts=2)
+    run_id, destination = world.plan(), dataclasses.replace(world.destination(), max_batch_size=2)
     with pytest.raises(AccessDenied):
         world.deliver(run_id, destination)
     assert {status for _, status in jobs(world)} <= {"submitted", "intended"}

@@ -56,7 +56,7 @@ url, address, run_id = sys.argv[1:]
 web._backoff = lambda _: 0.0
 destination = sendgrid.connect(provider(address), LISTS.values(), FIELDS)
 sys.stdin.readline()
-deliver.run(url, dataclasses.replace(destination, most_contacts=4), int(run_id))
+deliver.run(url, dataclasses.replace(destination, max_batch_size=4), int(run_id))
 """
 
 

@@ -1,12 +1,12 @@
 """Reading back: who is missing on the provider's lists, and who is there besides."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 
 from lifecycle import plan, reconcile
-from lifecycle.destinations import Held
-from lifecycle.errors import RetryLater
+from lifecycle.destinations import RemoteContact
+from lifecycle.errors import RetryLater, Stop
 from tests.world import RUN_DATE, Person, World
 
 FIGURES = "select list_name, expected, found, missing, extra from delivery.reconciliation order by list_name"
@@ -68,23 +68,64 @@ class Reading:
     def __init__(self, *emails: str, breaks: bool = False) -> None:
         self.emails, self.breaks = emails, breaks
 
-    def contacts(self, _: str) -> Iterator[Held]:
-        yield from (Held(email, email, {"lifecycle_stage": "active"}) for email in self.emails)
+    def contacts(self, _: str) -> Iterator[RemoteContact]:
+        yield from (RemoteContact(email, email, {"lifecycle_stage": "active"}) for email in self.emails)
         if self.breaks:
             message = "the other side has a problem"
             raise RetryLater(message)
 
+    def members_among(self, _: str, emails: Sequence[str]) -> set[str]:
+        return {*emails} & {*self.emails}
+
+
+class Counting:
+    """A destination that tells only how many are on a list."""
+
+    name = "sendgrid"
+
+    def member_count(self, list_name: str) -> int:
+        return {"VIP": 3, "Lapsed": 0}.get(list_name, 0)
+
+
+class Silent:
+    """A destination that can't be read back."""
+
+    name = "sendgrid"
+
+
+def test_where_only_counts_can_be_read_they_are_compared(world: World) -> None:
+    run_id = delivered(world, Person(ADA, ["vip", "lapsed"]), Person(BEN, ["vip"]))
+    totals = reconcile.run(world.url, Counting(), run_id, ["VIP", "Lapsed"])
+    assert totals == {"missing": 1, "extra": 1, "different": 0}
+    assert world.rows(FIGURES) == [("Lapsed", 1, 0, 1, 0), ("VIP", 2, 3, 0, 1)]
+    assert world.rows("select * from delivery.drift") == []
+
+
+def test_a_destination_that_cannot_be_read_back_says_so(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    run_id = delivered(world, Person(ADA, ["vip"]))
+    assert reconcile.run(world.url, Silent(), run_id, ["VIP"]) == {"missing": 0, "extra": 0, "different": 0}
+    assert world.rows(FIGURES) == []
+    assert "sendgrid can't be read back: nothing is compared" in caplog.text
+
+
+@pytest.mark.parametrize("destination", [Counting(), Silent()], ids=["counting", "silent"])
+def test_nothing_is_repaired_by_a_destination_that_lists_nobody(world: World, destination: Counting | Silent) -> None:
+    delivered(world, Person(ADA, ["vip"]))
+    with pytest.raises(Stop, match="can't be read back"):
+        reconcile.adopt(world.url, destination, RUN_DATE, ["VIP"])
+    assert world.ledger() == world.held()
+
 
 def test_an_address_that_is_read_twice_counts_once(world: World) -> None:
     run_id = delivered(world, Person(ADA, ["vip"]))
-    reconcile.run(world.url, Reading(ADA, ADA, EVE, EVE), run_id, ["VIP"])  # type: ignore[arg-type]
+    reconcile.run(world.url, Reading(ADA, ADA, EVE, EVE), run_id, ["VIP"])
     assert world.rows(FIGURES) == [("VIP", 1, 2, 0, 1)]
 
 
 def test_a_reading_that_breaks_off_leaves_no_figures(world: World) -> None:
     run_id = delivered(world, Person(ADA, ["vip"]))
     with pytest.raises(RetryLater):
-        reconcile.run(world.url, Reading(ADA, breaks=True), run_id, ["VIP"])  # type: ignore[arg-type]
+        reconcile.run(world.url, Reading(ADA, breaks=True), run_id, ["VIP"])
     assert world.rows(FIGURES) == []
 
 

@@ -1,16 +1,18 @@
 """Read the provider's lists back and compare them with the ledger: who is missing, who is there besides, who differs.
 
-People whom somebody put on a list by hand are counted as extra and left alone.
+People whom somebody put on a list by hand are counted as extra and left alone. Where only counts can be read, these
+are compared.
 """
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 
 from psycopg.types.json import Jsonb
 
 from lifecycle import warehouse
-from lifecycle.destinations import Destination
+from lifecycle.destinations import CountsMembers, Destination, ListsMembers
+from lifecycle.errors import Stop
 
 READ_BACK = "create temporary table read_back (contact_id text, email text, fields jsonb) on commit drop"
 
@@ -50,6 +52,17 @@ set expected = excluded.expected, found = excluded.found, missing = excluded.mis
 returning missing, extra, different
 """
 
+STORE_COUNTS = """
+insert into delivery.reconciliation (run_id, list_name, expected, found, missing, extra, different)
+select %(run_id)s, %(list_name)s, count(*), %(found)s,
+    greatest(count(*) - %(found)s, 0), greatest(%(found)s - count(*), 0), 0
+from delivery.ledger where destination = %(destination)s and is_certain and %(list_name)s = any(lists)
+on conflict (run_id, list_name) do update
+set expected = excluded.expected, found = excluded.found, missing = excluded.missing, extra = excluded.extra,
+    different = excluded.different, read_at = now()
+returning missing, extra, different
+"""
+
 FORGET_DRIFT = "delete from delivery.drift where run_id = %(run_id)s and list_name = %(list_name)s"
 
 STORE_DRIFT = """
@@ -83,23 +96,51 @@ log = logging.getLogger(__name__)
 
 
 def run(url: str, destination: Destination, run_id: int, lists: Iterable[str]) -> dict[str, int]:
-    """Compare every list, store figures and drifted contacts; return the totals ``missing, extra, different``."""
+    """Compare every list, store figures and drifted contacts; return the totals ``missing, extra, different``.
+
+    A destination that can't be read back has none, which is said aloud.
+    """
     totals = {"missing": 0, "extra": 0, "different": 0}
+    if not isinstance(destination, ListsMembers | CountsMembers):
+        log.warning("%s can't be read back: nothing is compared", destination.name)
+        return totals
     for list_name in lists:
         values = {"destination": destination.name, "run_id": run_id, "list_name": list_name}
         with warehouse.connect(url) as connection:
-            _read_back(connection, destination, values)
-            figures = connection.execute(STORE, values).fetchone() or (0, 0, 0)
-            for statement in (FORGET_DRIFT, STORE_DRIFT):
-                connection.execute(statement, values)
+            if isinstance(destination, ListsMembers):
+                figures = _compare_members(connection, destination, values)
+            else:
+                figures = _compare_counts(connection, destination, values)
         totals = {name: totals[name] + figure for name, figure in zip(totals, figures, strict=True)}
         if any(figures):
             log.warning("list %r: %d missing, %d extra, %d different", list_name, *figures)
     return totals
 
 
+def _compare_members(
+    connection: warehouse.Connection, destination: ListsMembers, values: Mapping[str, object]
+) -> Sequence[int]:
+    """Store one list's figures and its drifted contacts; return ``missing, extra, different``."""
+    _read_back(connection, destination, values)
+    figures = connection.execute(STORE, values).fetchone() or (0, 0, 0)
+    for statement in (FORGET_DRIFT, STORE_DRIFT):
+        connection.execute(statement, values)
+    return figures
+
+
+def _compare_counts(
+    connection: warehouse.Connection, destination: CountsMembers, values: Mapping[str, object]
+) -> Sequence[int]:
+    """Store one list's figures where only a count can be read: what balances out doesn't show."""
+    counted = {**values, "found": destination.member_count(str(values["list_name"]))}
+    return connection.execute(STORE_COUNTS, counted).fetchone() or (0, 0, 0)
+
+
 def adopt(url: str, destination: Destination, run_date: date, lists: Iterable[str]) -> int:
     """Take the provider's word for what it holds of ours, for the next plan to repair; return how much differed."""
+    if not isinstance(destination, ListsMembers):
+        message = f"{destination.name} can't be read back, so nothing there can be repaired; run without 'repair'"
+        raise Stop(message)
     adopted = 0
     for list_name in lists:
         values = {"destination": destination.name, "run_date": run_date, "list_name": list_name}
@@ -111,7 +152,7 @@ def adopt(url: str, destination: Destination, run_date: date, lists: Iterable[st
     return adopted
 
 
-def _read_back(connection: warehouse.Connection, destination: Destination, values: Mapping[str, object]) -> None:
+def _read_back(connection: warehouse.Connection, destination: ListsMembers, values: Mapping[str, object]) -> None:
     """Compare one list in a temporary table ``compared``, whatever its size."""
     connection.execute(READ_BACK)
     with connection.cursor() as cursor, cursor.copy("copy read_back from stdin") as copy:

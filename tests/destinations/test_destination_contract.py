@@ -8,7 +8,7 @@ import pytest
 
 from demo.faults import Fault
 from lifecycle import web
-from lifecycle.destinations import Destination, Held
+from lifecycle.destinations import Destination, RemoteContact
 from lifecycle.errors import (
     AccessDenied,
     AnswerUnreadable,
@@ -104,7 +104,7 @@ def test_what_is_written_is_read_back_as_it_was_given(provider: Provider) -> Non
     assert provider.fields(ADA) == EVERYTHING
     held = {each.email: each for each in destination.contacts("VIP")}
     ids = {email: str(contact["id"]) for email, contact in provider.server.contacts().items()}
-    assert held == {ADA: Held(ids[ADA], ADA, EVERYTHING), BEN: Held(ids[BEN], BEN, {})}
+    assert held == {ADA: RemoteContact(ids[ADA], ADA, EVERYTHING), BEN: RemoteContact(ids[BEN], BEN, {})}
 
 
 def test_any_writing_arrives_unharmed(provider: Provider) -> None:
@@ -159,11 +159,11 @@ def test_an_empty_batch_sends_nothing(provider: Provider) -> None:
 
 def test_the_largest_batch_goes_in_one_request(provider: Provider) -> None:
     destination = provider.connect()
-    contacts = [destination.encoded(f"person{n}@example.com", EVERYTHING) for n in range(destination.most_contacts)]
-    assert sum(map(len, contacts)) + len(contacts) < destination.most_bytes
+    contacts = [destination.encoded(f"person{n}@example.com", EVERYTHING) for n in range(destination.max_batch_size)]
+    assert sum(map(len, contacts)) + len(contacts) < destination.max_batch_bytes
     assert destination.upsert(contacts, LISTS)
     assert provider.calls("upsert") == 1
-    assert [provider.ways.contacts_in(job) for job in provider.server.jobs()] == [destination.most_contacts]
+    assert [provider.ways.contacts_in(job) for job in provider.server.jobs()] == [destination.max_batch_size]
 
 
 def test_a_batch_that_is_too_large_is_rejected_without_a_reason_for_any_row(provider: Provider) -> None:
@@ -235,7 +235,7 @@ def test_joining_a_list_that_was_deleted_there_stops_and_puts_nobody_aside(provi
 
 def test_as_many_addresses_as_one_request_takes_leave_and_are_looked_up(provider: Provider) -> None:
     destination = provider.connect()
-    people = [f"p{number}@example.com" for number in range(destination.most_removals)]
+    people = [f"p{number}@example.com" for number in range(destination.max_removals)]
     write(destination, {email: {} for email in people[:60]} | {ADA: {}}, "VIP")
     assert destination.members_among("VIP", people) == {*people[:60]}
     provider.wire.calls.clear()

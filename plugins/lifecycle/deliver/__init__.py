@@ -19,7 +19,7 @@ from psycopg.rows import TupleRow
 
 from lifecycle import warehouse, web
 from lifecycle.deliver import jobs
-from lifecycle.destinations import Destination
+from lifecycle.destinations import Destination, Removes, Upserts
 from lifecycle.errors import GuardTripped, RetryLater, RowRejected, Stop
 
 BYTES_AROUND, BYTES_A_LIST = 200, 100
@@ -77,7 +77,7 @@ from delivery.run where run_id = %(run_id)s
 """
 
 
-def settle(url: str, destination: Destination) -> int:
+def settle(url: str, destination: Upserts) -> int:
     """Ask about the jobs that an earlier run left open, until each has an outcome; return how many."""
     with (
         warehouse.only_one(url, f"deliver {destination.name}"),
@@ -86,7 +86,7 @@ def settle(url: str, destination: Destination) -> int:
         return jobs.wait(connection, destination)
 
 
-def run(url: str, destination: Destination, run_id: int) -> dict[str, int]:
+def run(url: str, destination: Upserts, run_id: int) -> dict[str, int]:
     """Send what is left of a plan; return the counts ``planned, sent, confirmed, rejected``.
 
     Raises ``GuardTripped`` if the plan must not be sent (any more), and ``RetryLater`` if the provider does not finish
@@ -102,11 +102,8 @@ def run(url: str, destination: Destination, run_id: int) -> dict[str, int]:
             destination, lambda batch: _send(url, destination, run_id, batch), _batches(url, destination, run_id)
         )
         jobs.wait(connection, destination)
-        _side_by_side(
-            destination,
-            lambda leaving: _remove(url, destination, run_id, *leaving),
-            _removals(url, destination, run_id),
-        )
+        if isinstance(destination, Removes):
+            _side_by_side(destination, partial(_remove, url, destination, run_id), _removals(url, destination, run_id))
         jobs.wait(connection, destination)
         left = _count(connection, UNSENT, run_id) + _count(connection, UNREMOVED, run_id)
         if left:
@@ -140,6 +137,9 @@ def _may_be_sent(connection: warehouse.Connection, destination: Destination, run
     if newer:
         message = f"run {run_id} is out of date: run {newer} was sent since; plan anew"
         raise GuardTripped(message)
+    if not isinstance(destination, Removes) and (leaving := _count(connection, UNREMOVED, run_id)):
+        message = f"run {run_id}: {leaving} people would leave lists, and {destination.name} takes nobody off a list"
+        raise Stop(message)
 
 
 def _count(connection: warehouse.Connection, query: str, run_id: int) -> int:
@@ -148,13 +148,13 @@ def _count(connection: warehouse.Connection, query: str, run_id: int) -> int:
     return int(row[0]) if row else 0
 
 
-def _side_by_side(destination: Destination, send: Callable[[T], None], parts: Generator[T, None, None]) -> None:
+def _side_by_side(destination: Upserts, send: Callable[[T], None], parts: Generator[T, None, None]) -> None:
     """Send parts as they come, so many at once as the destination takes; raises the first error when all are back."""
     under_way: set[Future[None]] = set()
-    with ThreadPoolExecutor(destination.in_flight) as pool, contextlib.closing(parts):
+    with ThreadPoolExecutor(destination.max_concurrency) as pool, contextlib.closing(parts):
         for part in parts:
             under_way.add(pool.submit(send, part))
-            while len(under_way) >= destination.in_flight:
+            while len(under_way) >= destination.max_concurrency:
                 done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
                 for each in done:
                     each.result()
@@ -169,15 +169,15 @@ def _rows(url: str, query: str, run_id: int) -> Iterator[TupleRow]:
         yield from rows.execute(query.encode(), {"run_id": run_id})
 
 
-def _batches(url: str, destination: Destination, run_id: int) -> Generator[Batch, None, None]:
+def _batches(url: str, destination: Upserts, run_id: int) -> Generator[Batch, None, None]:
     """Full batches of people who join the same lists: memory holds one batch."""
     for lists, people in itertools.groupby(_rows(url, UNSENT, run_id), key=lambda row: row[0]):
         batch = Batch(lists)
-        size = room = destination.most_bytes - BYTES_AROUND - BYTES_A_LIST * len(lists)
+        size = room = destination.max_batch_bytes - BYTES_AROUND - BYTES_A_LIST * len(lists)
         for _, person_id, email, payload in people:
             # a copy, because the encoder leaves its buffer of several kilobytes behind each text
             contact = memoryview(destination.encoded(email, payload)).tobytes()
-            if batch.people and (len(batch.people) == destination.most_contacts or len(contact) >= size):
+            if batch.people and (len(batch.people) == destination.max_batch_size or len(contact) >= size):
                 yield batch
                 batch, size = Batch(lists), room
             batch.people.append(person_id)
@@ -186,7 +186,7 @@ def _batches(url: str, destination: Destination, run_id: int) -> Generator[Batch
         yield batch
 
 
-def _send(url: str, destination: Destination, run_id: int, batch: Batch) -> None:
+def _send(url: str, destination: Upserts, run_id: int, batch: Batch) -> None:
     """Send one batch. Rows that the provider names are put aside, the rest sent; if it names none, halve."""
     with warehouse.connect(url, autocommit=True) as connection:
         while batch.people:
@@ -207,7 +207,7 @@ def _send(url: str, destination: Destination, run_id: int, batch: Batch) -> None
                 return
 
 
-def _ask(connection: warehouse.Connection, destination: Destination, run_id: int, batch: Batch) -> None:
+def _ask(connection: warehouse.Connection, destination: Upserts, run_id: int, batch: Batch) -> None:
     """Note one request, make it, and note the provider's job; without an answer it is in doubt."""
     job = jobs.intend(connection, destination, run_id, "upsert", batch.people)
     try:
@@ -220,15 +220,16 @@ def _ask(connection: warehouse.Connection, destination: Destination, run_id: int
         raise
 
 
-def _removals(url: str, destination: Destination, run_id: int) -> Generator[Leaving, None, None]:
+def _removals(url: str, destination: Removes, run_id: int) -> Generator[Leaving, None, None]:
     """List → people to take off it (id, address), as many as one request takes."""
     rows = _rows(url, UNREMOVED, run_id)
     for list_name, people in itertools.groupby(rows, key=lambda row: str(row[0])):
-        while members := [(row[1], row[2]) for row in itertools.islice(people, destination.most_removals)]:
+        while members := [(row[1], row[2]) for row in itertools.islice(people, destination.max_removals)]:
             yield list_name, members
 
 
-def _remove(url: str, destination: Destination, run_id: int, list_name: str, members: list[tuple[UUID, str]]) -> None:
+def _remove(url: str, destination: Removes, run_id: int, leaving: Leaving) -> None:
+    list_name, members = leaving
     provider_job = destination.remove(list_name, [email for _, email in members])
     people = [person_id for person_id, _ in members]
     with warehouse.connect(url, autocommit=True) as connection:

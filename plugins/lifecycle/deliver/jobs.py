@@ -10,7 +10,7 @@ from uuid import UUID
 from psycopg.rows import class_row
 
 from lifecycle import warehouse
-from lifecycle.destinations import Destination, Outcome
+from lifecycle.destinations import Destination, ListsMembers, Outcome, Upserts
 from lifecycle.errors import RetryLater
 
 PATIENCE_SECONDS = 15 * 60.0
@@ -165,7 +165,7 @@ def reject(connection: warehouse.Connection, destination: Destination, run_id: i
     log.warning("run %d: person %s is refused by the provider and put aside", run_id, person_id)
 
 
-def wait(connection: warehouse.Connection, destination: Destination) -> int:
+def wait(connection: warehouse.Connection, destination: Upserts) -> int:
     """Ask about every open job until it has an outcome; return how many were open, cut-off requests included.
 
     Raises ``RetryLater`` after ``PATIENCE_SECONDS``; the jobs stay open, and the next run asks again.
@@ -186,11 +186,11 @@ def wait(connection: warehouse.Connection, destination: Destination) -> int:
             raise RetryLater(message)
         if still_open:
             time.sleep(pause)
-            pause = min(pause * 2, destination.longest_pause)
+            pause = min(pause * 2, destination.max_poll_seconds)
     return asked
 
 
-def _settled(connection: warehouse.Connection, destination: Destination, job: Job) -> bool:
+def _settled(connection: warehouse.Connection, destination: Upserts, job: Job) -> bool:
     outcome = destination.outcome(job.provider_job) if job.provider_job else Outcome("unknown")
     if outcome.status == "unknown":
         outcome = _looked_up(connection, destination, job)
@@ -201,8 +201,11 @@ def _settled(connection: warehouse.Connection, destination: Destination, job: Jo
 
 
 def _looked_up(connection: warehouse.Connection, destination: Destination, job: Job) -> Outcome:
-    """A job that the provider doesn't know: a removal shows on the list itself, an upsert is sent again."""
-    if job.kind == "upsert" or job.list_name is None:
+    """A job that the provider doesn't know: a removal shows on the list itself, all else is sent again.
+
+    To leave a list twice does no harm, so where nobody can be looked up a removal is sent again, too.
+    """
+    if job.kind == "upsert" or job.list_name is None or not isinstance(destination, ListsMembers):
         return Outcome("failed")
     emails = [email for _, email in _people(connection, job)]
     if not destination.members_among(job.list_name, emails):

@@ -1,11 +1,22 @@
-"""E-mail providers to write: one file each, with two functions.
+"""E-mail providers and other channels to write: one file each, with two functions.
 
-``connect`` returns a ``Destination``; ``missing_rights`` names what a connection may not do, and changes nothing.
+``connect`` returns a destination; ``missing_rights`` names what a connection may not do, and changes nothing.
+
+What a destination can do is a protocol of its own, and a module asks for the one that it needs::
+
+    Destination         has a name
+    ├── Upserts         takes contacts, and tells what became of them
+    ├── Removes         takes people off a list
+    ├── ListsMembers    tells who is on a list, and what it holds of them
+    └── CountsMembers   tells only how many are on a list
+
+Whoever can't take people off a list can't be sent a plan in which somebody leaves one. Whoever can't list members is
+compared by counts, or not at all.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +29,7 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class RemoteContact:
     """A contact as the provider holds it: its id there, its address in lower case, and the fields we know by name."""
 
     contact_id: str
@@ -26,8 +37,9 @@ class Held:
     fields: Mapping[str, Any]
 
 
+@runtime_checkable
 class Destination(Protocol):
-    """What a provider can do; any call may raise ``RetryLater``, ``AccessDenied`` or ``AnswerUnreadable``.
+    """What every provider is; any call may raise ``RetryLater``, ``AccessDenied`` or ``AnswerUnreadable``.
 
     None of them may lift a suppression, delete a contact, or take anybody off a list but those named.
     """
@@ -36,24 +48,25 @@ class Destination(Protocol):
     def name(self) -> str:
         """The destination's name in ``delivery``."""
 
+
+@runtime_checkable
+class Upserts(Destination, Protocol):
+    """Writes contacts, adds them to lists, and tells later what became of them."""
+
     @property
-    def most_contacts(self) -> int:
+    def max_batch_size(self) -> int:
         """How many contacts one request takes."""
 
     @property
-    def most_bytes(self) -> int:
+    def max_batch_bytes(self) -> int:
         """How many bytes one request takes."""
 
     @property
-    def most_removals(self) -> int:
-        """How many addresses can leave a list in one request."""
-
-    @property
-    def in_flight(self) -> int:
+    def max_concurrency(self) -> int:
         """How many writing requests may be on their way at once."""
 
     @property
-    def longest_pause(self) -> float:
+    def max_poll_seconds(self) -> float:
         """After how many seconds at most a job is asked about again."""
 
     def encoded(self, email: str, fields: Mapping[str, Any]) -> bytes:
@@ -65,14 +78,36 @@ class Destination(Protocol):
         It makes one request: whoever asks must note each one, because one without an answer may be carried out.
         """
 
-    def remove(self, list_name: str, emails: Sequence[str]) -> str | None:
-        """Take at most ``most_removals`` addresses off a list; the provider's job, ``None`` if it is done already."""
-
-    def members_among(self, list_name: str, emails: Sequence[str]) -> set[str]:
-        """Those of at most ``most_removals`` addresses that are on a list."""
-
     def outcome(self, job: str) -> Outcome:
         """What became of a job."""
 
-    def contacts(self, list_name: str) -> Iterator[Held]:
+
+@runtime_checkable
+class Removes(Destination, Protocol):
+    """Takes people off lists."""
+
+    @property
+    def max_removals(self) -> int:
+        """How many addresses can leave a list in one request."""
+
+    def remove(self, list_name: str, emails: Sequence[str]) -> str | None:
+        """Take at most ``max_removals`` addresses off a list; the provider's job, ``None`` if it is done already."""
+
+
+@runtime_checkable
+class ListsMembers(Destination, Protocol):
+    """Can be read back, person by person."""
+
+    def members_among(self, list_name: str, emails: Sequence[str]) -> set[str]:
+        """Those of as many addresses as one removal takes that are on a list."""
+
+    def contacts(self, list_name: str) -> Iterator[RemoteContact]:
         """Every contact on a list; nobody if the list is not there."""
+
+
+@runtime_checkable
+class CountsMembers(Destination, Protocol):
+    """Can be read back by counts alone."""
+
+    def member_count(self, list_name: str) -> int:
+        """How many are on a list; none if the list is not there."""

@@ -23,7 +23,7 @@ from brevo import Brevo as Client
 from brevo.core.api_error import ApiError
 from brevo.core.parse_error import ParsingError
 
-from lifecycle.destinations import Held, Outcome
+from lifecycle.destinations import Outcome, RemoteContact
 from lifecycle.errors import AccessDenied, AnswerUnreadable, LifecycleError, RetryLater, RowRejected, SettingsInvalid
 from lifecycle.settings import FIELD_PREFIX, Connection, FieldType
 from lifecycle.web import Refused, Session, attempt, document, if_found, part, problem
@@ -62,11 +62,11 @@ class Brevo:
     list_ids: Mapping[str, int]
     attributes: Mapping[str, tuple[str, str]]
     name: str = "brevo"
-    most_contacts: int = 50_000
-    most_bytes: int = 8_000_000
-    most_removals: int = 150
-    in_flight: int = 2
-    longest_pause: float = 60.0
+    max_batch_size: int = 50_000
+    max_batch_bytes: int = 8_000_000
+    max_removals: int = 150
+    max_concurrency: int = 2
+    max_poll_seconds: float = 60.0
 
     def encoded(self, email: str, fields: Mapping[str, Any]) -> bytes:
         """``attributes`` by their names there, emptied by an empty text; one that is gone there is empty already."""
@@ -137,7 +137,7 @@ class Brevo:
         found: list[int] = [] if contact is None else _part(contact, "listIds", list)
         return found
 
-    def contacts(self, list_name: str) -> Iterator[Held]:
+    def contacts(self, list_name: str) -> Iterator[RemoteContact]:
         """``GET /v3/contacts/lists/{id}/contacts``, page by page, also while people leave the list."""
         list_id, offset, before = self.list_ids.get(list_name), 0, 0
         seen: set[int] = set()
@@ -166,14 +166,14 @@ class Brevo:
         answer = if_found(lambda: document(self.session.get(url, params=where)))
         return ([], 0) if answer is None else (_part(answer, "contacts", list), _part(answer, "count", int))
 
-    def _held(self, number: int, contact: Mapping[str, Any]) -> Held:
+    def _held(self, number: int, contact: Mapping[str, Any]) -> RemoteContact:
         given = _part(contact, "attributes", dict)
         fields = {
             name: _read(given[there], kind)
             for name, (there, kind) in self.attributes.items()
             if given.get(there) not in (None, "")
         }
-        return Held(str(number), str(contact["email"]).strip().lower(), fields)
+        return RemoteContact(str(number), str(contact["email"]).strip().lower(), fields)
 
 
 def _read(value: Any, kind: str) -> Any:

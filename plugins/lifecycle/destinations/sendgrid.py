@@ -20,7 +20,7 @@ import orjson
 from python_http_client.exceptions import HTTPError
 from sendgrid import SendGridAPIClient
 
-from lifecycle.destinations import Held, Outcome
+from lifecycle.destinations import Outcome, RemoteContact
 from lifecycle.errors import AccessDenied, AnswerUnreadable, LifecycleError, RetryLater, RowRejected, SettingsInvalid
 from lifecycle.settings import Connection, FieldType
 from lifecycle.sources import sendgrid as source
@@ -46,11 +46,11 @@ class SendGrid:
     list_ids: Mapping[str, str]
     field_ids: Mapping[str, str]
     name: str = "sendgrid"
-    most_contacts: int = 30_000
-    most_bytes: int = 6_000_000
-    most_removals: int = 100
-    in_flight: int = 3
-    longest_pause: float = 10.0
+    max_batch_size: int = 30_000
+    max_batch_bytes: int = 6_000_000
+    max_removals: int = 100
+    max_concurrency: int = 3
+    max_poll_seconds: float = 10.0
 
     def encoded(self, email: str, fields: Mapping[str, Any]) -> bytes:
         """``custom_fields`` by id, dates as moments in UTC; a field that is gone there is empty already."""
@@ -115,7 +115,7 @@ class SendGrid:
         message = f"{what}: unknown status {status!r}"
         raise AnswerUnreadable(message)
 
-    def contacts(self, list_name: str) -> Iterator[Held]:
+    def contacts(self, list_name: str) -> Iterator[RemoteContact]:
         """By the contact export of the list, which has the custom fields by name."""
         list_id = self.list_ids.get(list_name)
         for contact in self._exported(list_id) if list_id else ():
@@ -125,7 +125,7 @@ class SendGrid:
                 for key, value in given.items()
                 if value not in (None, "") and (name := str(key).lower()) in self.field_ids
             }
-            yield Held(str(contact["contact_id"]), str(contact["email"]).lower(), fields)
+            yield RemoteContact(str(contact["contact_id"]), str(contact["email"]).lower(), fields)
 
     def _exported(self, list_id: str) -> Iterator[Mapping[str, Any]]:
         try:
