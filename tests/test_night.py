@@ -81,7 +81,7 @@ class Left:
 def _models_of_the_town(folder: Path) -> Path:
     """The shipped dbt project, with those scenarios that refer to none of the shipped audiences."""
     shutil.copytree(DBT_PROJECT, folder)
-    catalogue = folder / "seeds" / "contact_scenarios.csv"
+    catalogue = folder / "seeds" / "scenario_catalogue.csv"
     header, *rows = csv.reader(catalogue.read_text(encoding="utf-8").splitlines())
     audience, carrier = header.index("audience"), header.index("recognised_by")
     kept = [row for row in rows if not row[audience] and row[carrier] != "list"]

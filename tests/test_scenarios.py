@@ -61,7 +61,7 @@ def with_events() -> Settings:
 
 
 def written(folder: Path, *rows: dict[str, str], columns: list[str] = COLUMNS) -> Path:
-    path = folder / "contact_scenarios.csv"
+    path = folder / "scenario_catalogue.csv"
     with path.open("w", newline="", encoding="utf-8-sig") as file:
         writer = csv.DictWriter(file, columns)
         writer.writeheader()
@@ -88,8 +88,8 @@ def test_the_shipped_catalogue_is_valid_and_has_the_usual_contacts() -> None:
 
 
 def test_triggers_are_those_that_dbt_knows() -> None:
-    models = yaml.safe_load((DBT_PROJECT / "models" / "marts" / "_gap__models.yml").read_text())["models"]
-    (columns,) = [model["columns"] for model in models if model["name"] == "scenario_catalogue"]
+    models = yaml.safe_load((DBT_PROJECT / "models" / "marts" / "gap" / "_gap__models.yml").read_text())["models"]
+    (columns,) = [model["columns"] for model in models if model["name"] == "contact_scenarios"]
     (trigger,) = [column for column in columns if column["name"] == "trigger"]
     known = trigger["data_tests"][0]["accepted_values"]["arguments"]["values"]
     assert known == [*get_args(MeasuredTrigger), *get_args(OtherTrigger)]
@@ -154,7 +154,7 @@ def test_a_wrong_value_is_named_with_its_line_and_what_would_be_right(
     tmp_path: Path, change: dict[str, str], words: str
 ) -> None:
     (problem,) = problems(written(tmp_path, ROW | {"scenario": "first"}, ROW | change))
-    assert problem.startswith(f"contact_scenarios.csv line 3: {words}")
+    assert problem.startswith(f"scenario_catalogue.csv line 3: {words}")
 
 
 @pytest.mark.parametrize("carrier", ["category", "single_send", "automation"])
@@ -175,31 +175,31 @@ def test_every_problem_is_told_at_once(tmp_path: Path) -> None:
     twice = ROW | {"audience": "nobody", "after_days": "x", "race": "Act"}
     found = problems(written(tmp_path, ROW, ROW | {"scenario": "second", "name": ""}, twice))
     assert [each.split(": ", 2)[:2] for each in found] == [
-        ["contact_scenarios.csv line 3", "name"],
-        ["contact_scenarios.csv line 4", "after_days"],
-        ["contact_scenarios.csv line 4", "scenario"],
-        ["contact_scenarios.csv line 4", "audience"],
-        ["contact_scenarios.csv line 4", "race"],
+        ["scenario_catalogue.csv line 3", "name"],
+        ["scenario_catalogue.csv line 4", "after_days"],
+        ["scenario_catalogue.csv line 4", "scenario"],
+        ["scenario_catalogue.csv line 4", "audience"],
+        ["scenario_catalogue.csv line 4", "race"],
     ]
     assert found[2].endswith("'nudge' stands in line 2, too; each needs a name of its own")
 
 
 def test_a_line_is_the_one_that_the_row_begins_on(tmp_path: Path) -> None:
     rows = [ROW | {"scenario": "long", "description": "Two\nlines"}, ROW | {"stage": "gone"}]
-    assert [each.split(":")[0] for each in problems(written(tmp_path, *rows))] == ["contact_scenarios.csv line 4"]
+    assert [each.split(":")[0] for each in problems(written(tmp_path, *rows))] == ["scenario_catalogue.csv line 4"]
 
 
 def test_a_ragged_row_and_a_wrong_header_are_named(tmp_path: Path) -> None:
     path = written(tmp_path, ROW)
     path.write_text(path.read_text(encoding="utf-8-sig") + "a,b\n", encoding="utf-8")
     expected = (
-        f"contact_scenarios.csv line 3: 2 columns instead of {len(COLUMNS)}; put texts with a comma in double quotes"
+        f"scenario_catalogue.csv line 3: 2 columns instead of {len(COLUMNS)}; put texts with a comma in double quotes"
     )
     assert problems(path) == [expected]
     others = [name for name in COLUMNS if name != "race"]
     (problem,) = problems(written(tmp_path, columns=[*others, "phase", "name"]))
     words = "unknown column 'phase', missing column 'race', column 'name' given twice; valid columns: scenario, stage"
-    assert problem.startswith(f"contact_scenarios.csv line 1: {words}")
+    assert problem.startswith(f"scenario_catalogue.csv line 1: {words}")
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ def test_a_ragged_row_and_a_wrong_header_are_named(tmp_path: Path) -> None:
     ],
 )
 def test_a_file_that_is_no_catalogue_is_told_in_words(tmp_path: Path, content: bytes | None, words: str) -> None:
-    path = tmp_path / "contact_scenarios.csv"
+    path = tmp_path / "scenario_catalogue.csv"
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(SettingsInvalid) as raised:

@@ -247,7 +247,8 @@ def test_the_environment_names_another_file(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_the_columns_to_push_are_columns_of_the_customers_contract() -> None:
-    models = yaml.safe_load((DBT_PROJECT / "models" / "marts" / "_marts__models.yml").read_text())["models"]
+    path = DBT_PROJECT / "models" / "marts" / "customers" / "_customers__models.yml"
+    models = yaml.safe_load(path.read_text())["models"]
     (customers,) = [model for model in models if model["name"] == "customers"]
     types = {column["name"]: column["data_type"].partition("(")[0] for column in customers["columns"]}
     private = {column["name"] for column in customers["columns"] if "pii" in str(column.get("config"))}

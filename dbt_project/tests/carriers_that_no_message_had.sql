@@ -1,7 +1,7 @@
 -- Scenarios that are recognised by a name that no delivered message ever had: it may be misspelt.
 {{ config(severity="warn") }}
 select scenario, recognised_by, recognised_as
-from {{ ref("scenario_catalogue") }} as catalogue
+from {{ ref("contact_scenarios") }} as catalogue
 where
     recognised_by in ('category', 'single_send', 'automation', 'subject')
     and not exists (

@@ -51,7 +51,7 @@ MONTHS = (date(2017, 9, 1), date(2017, 10, 1), date(2017, 11, 1))
 
 
 def sow_catalogue(house: Warehouse) -> None:
-    path = house.project / "seeds" / "contact_scenarios.csv"
+    path = house.project / "seeds" / "scenario_catalogue.csv"
     header = path.read_text(encoding="utf-8").splitlines()[0].split(",")
     others = {"race": "Engage", "is_always_on": "true"}
     with path.open("w", newline="", encoding="utf-8") as file:
@@ -90,7 +90,7 @@ def built(new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFact
     rules = variables(Night(RUN_DATE, found))
     rules["lifecycle"]["measuring"] = MEASURING
     assert house.dbt("build", "--select", *BUILT, *UNTESTED, variables=rules) == []
-    tested = ["contact_gap", "contact_gap_daily", "messages", "scenario_catalogue"]
+    tested = ["contact_gap", "contact_gap_daily", "messages", "contact_scenarios"]
     assert house.dbt("test", "--select", *tested, "--exclude", "test_type:unit", variables=rules) == []
     marts = read(house.url)
     return Built(marts["contact_gap"], marts["contact_gap_daily"], everybody(marts, found, kept), house, rules)

@@ -73,7 +73,7 @@ class Scenario(BaseModel):
 
 def check(settings: Settings, path: Path | None = None) -> list[Scenario]:
     """Read the catalogue; raise ``SettingsInvalid`` with every problem, each with the line and what would be right."""
-    path = path or SEEDS / "contact_scenarios.csv"
+    path = path or SEEDS / "scenario_catalogue.csv"
     scenarios: list[Scenario] = []
     problems: list[str] = []
     phases = _phases()

@@ -1,0 +1,105 @@
+with
+    carriers as (
+        select scenario, channel, recognised_by, recognised_as
+        from {{ ref("contact_scenarios") }}
+        where recognised_by is not null
+    ),
+
+    messages as (
+        select * from {{ ref("messages") }} where person_id is not null and delivered_on <= {{ run_date() }}
+    ),
+
+    recognised as (
+        select
+            carriers.scenario,
+            messages.person_id,
+            messages.delivered_on as contacted_on,
+            messages.is_opened,
+            messages.is_clicked
+        from carriers
+        inner join
+            messages
+            on messages.delivered_on >= {{ recounted_from() }}
+            and {{ is_recognised("messages", "carriers") }}
+        where carriers.recognised_by <> 'list'
+    ),
+
+    persons as (select person_id, email from {{ ref("int_persons") }}),
+
+    -- what a night of the same date began or ended does not count, so that it can be
+    -- repeated
+    memberships as (
+        select
+            stays.person_id,
+            stays.list_name,
+            stays.entered_on,
+            case when stays.left_on < {{ run_date() }} then stays.left_on end as left_on
+        from {{ source("delivery", "membership") }} as stays
+        inner join persons on persons.person_id = stays.person_id
+        where stays.entered_on < {{ run_date() }}
+        union all
+        select
+            persons.person_id,
+            members.list_name,
+            {{ business_day("members.created_at", literal(var("lifecycle")["timezone"])) }} as entered_on,
+            null as left_on
+        from {{ ref("stg_sendgrid__list_members") }} as members
+        inner join persons on persons.email = members.email
+        where not members.is_deleted
+    ),
+
+    stays as (
+        select
+            carriers.scenario,
+            carriers.channel,
+            memberships.person_id,
+            memberships.entered_on,
+            memberships.left_on
+        from carriers
+        inner join memberships on memberships.list_name = carriers.recognised_as
+        where carriers.recognised_by = 'list' and memberships.entered_on <= {{ run_date() }}
+    ),
+
+    -- the first message to somebody who is on the list
+    followed as (
+        select
+            stays.scenario,
+            stays.person_id,
+            messages.delivered_on as contacted_on,
+            messages.is_opened,
+            messages.is_clicked,
+            rank() over (
+                partition by stays.scenario, stays.person_id, stays.entered_on order by messages.delivered_on
+            ) as position
+        from stays
+        inner join
+            messages
+            on messages.person_id = stays.person_id
+            and messages.delivered_on >= stays.entered_on
+            and (messages.delivered_on <= stays.left_on or stays.left_on is null)
+        where stays.channel = 'email'
+    ),
+
+    contacts as (
+        select *
+        from recognised
+        union all
+        select scenario, person_id, contacted_on, is_opened, is_clicked
+        from followed
+        where position = 1
+        union all
+        -- elsewhere, being on the list is the contact
+        select scenario, person_id, entered_on as contacted_on, false as is_opened, false as is_clicked
+        from stays
+        where channel <> 'email'
+    )
+
+select
+    scenario,
+    person_id,
+    contacted_on,
+    max(case when is_opened then 1 else 0 end) = 1 as is_opened,
+    max(case when is_clicked then 1 else 0 end) = 1 as is_clicked
+from contacts
+where contacted_on >= {{ recounted_from() }}
+group by scenario, person_id, contacted_on
