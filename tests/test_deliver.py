@@ -336,8 +336,8 @@ def test_an_unknown_removal_whose_people_stay_on_the_list_is_sent_again_in_the_e
 
 def without(destination: Any, *names: str) -> Any:
     """The same destination, which can't do some things."""
-    can = ("name", "max_batch_size", "max_batch_bytes", "max_concurrency", "max_poll_seconds", "encoded", "upsert")
-    can = (*can, "outcome", "max_removals", "remove", "members_among", "contacts")
+    upserts = ("max_batch_size", "max_batch_bytes", "max_concurrency", "max_poll_seconds", "encoded", "upsert")
+    can = ("name", *upserts, "outcome", "max_removals", "remove", "members_among", "contacts")
     return SimpleNamespace(**{name: getattr(destination, name) for name in can if name not in names})
 
 

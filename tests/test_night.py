@@ -153,7 +153,8 @@ class Installation:
         self.scene = scene
 
     def start(self, run_date: date) -> "subprocess.Popen[str]":
-        for server in (*self.shops.values(), self.esp):
+        servers: list[Shop | Esp] = [*self.shops.values(), self.esp]
+        for server in servers:
             server.clock.now = town.starts_at(run_date).astimezone(UTC)
             server.faults.requests.clear()
         self.log = self.home / f"{time.monotonic_ns()}.log"
@@ -304,7 +305,8 @@ def nights(new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFac
         )
         with ThreadPoolExecutor(2) as pool:
             of_calm, of_troubled = pool.submit(undisturbed, calm), pool.submit(disturbed, troubled)
-            return Nights(*of_calm.result(), *of_troubled.result())
+            first, second, again = of_calm.result()
+            return Nights(first, second, again, *of_troubled.result())
 
 
 def _by_person(rows: Rows, *columns: str) -> dict[UUID, Any]:
@@ -362,7 +364,7 @@ def test_transitions_and_daily_counts_are_those_of_the_recount(nights: Nights) -
         heads: Counter[tuple[date, str]] = Counter()
         moves = set()
         for key, who in night.on_run_date().items():
-            before = None
+            before: str | None = None
             for day, stage in who.history(night.run_date).items():
                 heads[day, stage] += 1
                 if stage != before:

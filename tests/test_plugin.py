@@ -32,7 +32,7 @@ def probed(new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFac
     surroundings = {
         **others,
         **airflow_home.environment(home, {"warehouse_page": login}),
-        "LIFECYCLE_CONFIG": shutil.copy(VARS, home / "vars.yml"),
+        "LIFECYCLE_CONFIG": f"{shutil.copy(VARS, home / 'vars.yml')}",
     }
     surroundings["AIRFLOW__API__BASE_URL"] += BASE
     command = [sys.executable, "-m", "tests.plugin_probe"]

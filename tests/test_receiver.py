@@ -53,7 +53,7 @@ def post(tmp_path: Path) -> Iterator["Post"]:
         yield lambda body, headers: requests.post(f"{url}/events", data=body, headers=headers, timeout=10)
 
 
-Post = Callable[[object, dict[str, str]], requests.Response]
+Post = Callable[[str | bytes | Iterator[bytes], dict[str, str]], requests.Response]
 
 
 def kept(folder: Path) -> dict[str, list[object]]:

@@ -55,7 +55,7 @@ class Site:
         import psycopg
 
         with psycopg.connect(self.warehouse) as connection:
-            found = connection.execute(query, parameters).fetchone()  # type: ignore[arg-type]
+            found = connection.execute(query.encode(), parameters).fetchone()
         assert found is not None
         return found
 

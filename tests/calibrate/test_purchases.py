@@ -104,7 +104,7 @@ def test_the_closed_form_is_the_mean_over_the_chances_of_dropping_out(
     density = beta(fitted.a, fitted.b + fitted.dropouts(np.array(repeats)))
 
     def expected(dropout: float) -> float:
-        none = ((fitted.alpha + age) / (fitted.alpha + age + dropout * YEAR)) ** (fitted.r + repeats)
+        none: float = ((fitted.alpha + age) / (fitted.alpha + age + dropout * YEAR)) ** (fitted.r + repeats)
         return float(density.pdf(dropout)) * (1 - none) / dropout
 
     exact, _ = quad(expected, 0, 1, limit=500)

@@ -134,6 +134,7 @@ def test_with_too_few_gaps_nothing_is_learnt_and_it_is_said_of_which_rule_sets(m
 def test_a_shop_without_a_sale_has_no_gaps(marts: Marts) -> None:
     with pytest.raises(Stop, match="rule set 'all' has 0 gaps between purchase days and needs 200"):
         rules.freeze(marts.url, file(all={"kind": "shop"}), TODAY)
+    nobody: list[str] | None
     for nobody in (None, []):
         assert rules.freeze(marts.url, file(all={}), TODAY, nobody) == {"all": 0}
 
@@ -147,7 +148,7 @@ def test_only_the_rule_sets_own_shops_and_customers_are_asked_and_only_up_to_the
     marts.buys(1, [0, 10, 20, 401])
     marts.buys(1, [5, 10], shop="two")
     marts.buys(2, [0, 30], account=True)
-    asked = {
+    asked: dict[str, dict[str, object]] = {
         "here": {"shops": ["one"]},
         "there": {"shops": ["two"]},
         "firms": {"customers": "b2b"},

@@ -141,7 +141,7 @@ def kept_of(dice: random.Random) -> Kept:
 
 
 def catalogue() -> list[Scenario]:
-    return [Scenario(**dict(zip(COLUMNS, row, strict=True))) for row in CATALOGUE]
+    return [Scenario(*row) for row in CATALOGUE]
 
 
 def everybody(rows: dict[str, Rows], found: Documents, kept: Kept) -> dict[UUID, Person]:
@@ -180,7 +180,8 @@ def _give_stages(people: dict[UUID, Person], rows: dict[str, Rows]) -> None:
     for row in rows["stage_intervals"]:
         if row["ruleset"] == rulesets[row["person_id"]]:
             days = days_of(row["valid_from"], min(row["valid_to"] or date.max, RUN_DATE + DAY) - DAY)
-            people[row["person_id"]].stages |= dict.fromkeys(days, row["stage"])
+            stage: str = row["stage"]
+            people[row["person_id"]].stages |= dict.fromkeys(days, stage)
 
 
 def _give_what_was_kept(people: dict[UUID, Person], kept: Kept) -> None:

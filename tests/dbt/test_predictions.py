@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 from uuid import UUID, uuid5
 
@@ -55,6 +56,9 @@ def reckoned(url: str, folder: Path) -> dict[UUID, tuple[float, float, float | N
     return {row[0]: row[1:] for row in rows}
 
 
+near = partial(pytest.approx, rel=2e-4, abs=1e-12)
+
+
 @pytest.mark.parametrize("model", ["mbg_nbd", "bg_nbd"])
 def test_a_night_reckons_what_the_closed_forms_give(
     model: purchases.Model, new_database: Callable[[], str], tmp_path: Path
@@ -63,7 +67,13 @@ def test_a_night_reckons_what_the_closed_forms_give(
     warehouse.prepare(url, [])
     parameters = purchases.Parameters(model, r=0.525, alpha=43.3, a=0.891, b=1.614)
     spend = spending.Parameters(p=6.25, q=3.74, gamma=15.44)
-    row = {"model": model, "fitted_for": RUN_DATE, "customers": 1, "log_likelihood": 0, "spend_customers": 1}
+    row: dict[str, object] = {
+        "model": model,
+        "fitted_for": RUN_DATE,
+        "customers": 1,
+        "log_likelihood": 0,
+        "spend_customers": 1,
+    }
     row |= {"r": parameters.r, "alpha": parameters.alpha, "a": parameters.a, "b": parameters.b, "report": "{}"}
     row |= {"spend_p": spend.p, "spend_q": spend.q, "spend_gamma": spend.gamma, "spend_log_likelihood": 0}
     customer_model._store(url, row, parameters)
@@ -85,7 +95,6 @@ def test_a_night_reckons_what_the_closed_forms_give(
     expected = purchases.expected_purchases(parameters, 365, histories)
     worth = spending.expected_value(spend, spending.Spend(np.where(value > 0, repeats + 1, 0), value))
     for number in range(len(BUYERS)):
-        within = {"rel": 2e-4, "abs": 1e-12}
-        assert found[person(number)][0] == pytest.approx(alive[number], **within)
-        assert found[person(number)][1] == pytest.approx(expected[number], **within)
-        assert found[person(number)][2] == pytest.approx(expected[number] * worth[number], **within)
+        assert found[person(number)][0] == near(alive[number])
+        assert found[person(number)][1] == near(expected[number])
+        assert found[person(number)][2] == near(expected[number] * worth[number])

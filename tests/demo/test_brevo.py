@@ -8,8 +8,8 @@ import requests
 
 from demo.brevo import Brevo, Pace
 from demo.faults import Fault
+from demo.serve import Stage
 from tests.demo.demo_clients import Client
-from tests.world import Stage
 
 CONTACTS = "/v3/contacts"
 

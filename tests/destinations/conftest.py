@@ -5,11 +5,10 @@ from typing import Any
 
 import pytest
 
+from demo.serve import Stage
 from lifecycle import web
-from lifecycle.destinations import Destination
 from lifecycle.settings import Connection, FieldType
-from tests.destinations.providers import FIELDS, LISTS, PROVIDERS, Provider, Wire
-from tests.world import Stage
+from tests.destinations.providers import FIELDS, LISTS, PROVIDERS, EmailProvider, Provider, Wire
 
 
 @pytest.fixture
@@ -20,9 +19,9 @@ def provider(request: pytest.FixtureRequest, provider_stage: Stage, monkeypatch:
     server = ways.start()
     provider_stage.app = wire = Wire(server.app)
 
-    def connect(lists: Any = LISTS, fields: Mapping[str, FieldType] = FIELDS, key: str | None = None) -> Destination:
+    def connect(lists: Any = LISTS, fields: Mapping[str, FieldType] = FIELDS, key: str | None = None) -> EmailProvider:
         connection = Connection("esp", host=provider_stage.address, password=key or ways.key)
-        destination: Destination = ways.module.connect(connection, lists, fields)
+        destination: EmailProvider = ways.module.connect(connection, lists, fields)
         return destination
 
     def set_timeout(seconds: float) -> None:

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from demo.brevo import Brevo
 from demo.esp import Esp, Pace
-from lifecycle.destinations import Destination, Outcome, brevo, sendgrid
+from lifecycle.destinations import ListsMembers, Outcome, Removes, Upserts, brevo, sendgrid
 from lifecycle.settings import FieldType
 
 LISTS = ("VIP", "Lapsed")
@@ -27,12 +27,16 @@ EVERYTHING = MappingProxyType({"lifecycle_stage": "new", "lifecycle_orders": 12.
 ONE_POLL = Pace(polls=1, seconds=None)
 
 
+class EmailProvider(Upserts, Removes, ListsMembers, Protocol):
+    """What each of them can do."""
+
+
 class Connect(Protocol):
     """Signs in to the provider under test."""
 
     def __call__(
         self, lists: Iterable[str] = LISTS, fields: Mapping[str, FieldType] = FIELDS, key: str | None = None
-    ) -> Destination: ...
+    ) -> EmailProvider: ...
 
 
 @dataclass(frozen=True)
@@ -122,7 +126,7 @@ class Provider:
     set_timeout: Callable[[float], None]
 
     def lists(self) -> set[str]:
-        return self.server.lists().keys() - self.ways.own_lists
+        return set(self.server.lists()) - self.ways.own_lists
 
     def fields(self, email: str) -> dict[str, Any]:
         """What the provider holds, by lower-case names, a date as its day."""
@@ -161,18 +165,18 @@ class Wire:
         await self.app(scope, kept, send)
 
 
-def write(destination: Destination, people: Mapping[str, Mapping[str, Any]], *lists: str) -> Outcome:
+def write(destination: EmailProvider, people: Mapping[str, Mapping[str, Any]], *lists: str) -> Outcome:
     """Upsert people with their fields, and ask until the job has its outcome."""
     contacts = [destination.encoded(email, fields) for email, fields in people.items()]
     return finished(destination, destination.upsert(contacts, lists))
 
 
-def finished(destination: Destination, job: str) -> Outcome:
+def finished(destination: EmailProvider, job: str) -> Outcome:
     assert destination.outcome(job).status == "pending"
     return destination.outcome(job)
 
 
-def remove(provider: Provider, destination: Destination, list_name: str, *emails: str) -> None:
+def remove(provider: Provider, destination: EmailProvider, list_name: str, *emails: str) -> None:
     """Take people off a list, to the end."""
     job = destination.remove(list_name, emails)
     assert (job is not None) == provider.ways.removal_is_a_job

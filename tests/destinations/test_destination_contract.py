@@ -8,7 +8,7 @@ import pytest
 
 from demo.faults import Fault
 from lifecycle import web
-from lifecycle.destinations import Destination, RemoteContact
+from lifecycle.destinations import RemoteContact
 from lifecycle.errors import (
     AccessDenied,
     AnswerUnreadable,
@@ -25,6 +25,7 @@ from tests.destinations.providers import (
     FIELDS,
     LISTS,
     PROVIDERS,
+    EmailProvider,
     Provider,
     finished,
     remove,
@@ -277,11 +278,11 @@ def test_no_sync_lifts_a_suppression(provider: Provider) -> None:
     assert {method for method, path in provider.wire.calls if "suppress" in path or "asm" in path} <= {"GET"}
 
 
-def upsert_ada(there: Destination) -> str:
+def upsert_ada(there: EmailProvider) -> str:
     return there.upsert([there.encoded(ADA, {"lifecycle_stage": SECRET})], ["VIP"])
 
 
-ACTIONS: dict[str, Callable[[Destination, str], object]] = {
+ACTIONS: dict[str, Callable[[EmailProvider, str], object]] = {
     "upsert": lambda there, _: web.attempt(lambda: upsert_ada(there)),
     "remove": lambda there, _: there.remove("VIP", [BEN]) or "done",
     "members_among": lambda there, _: there.members_among("VIP", [BEN]),
@@ -290,7 +291,7 @@ ACTIONS: dict[str, Callable[[Destination, str], object]] = {
 }
 
 
-def with_ben(provider: Provider) -> tuple[Destination, str]:
+def with_ben(provider: Provider) -> tuple[EmailProvider, str]:
     """A destination whose list has Ben, and the job that put him there."""
     destination = provider.connect()
     job = destination.upsert([destination.encoded(BEN, {})], ["VIP"])

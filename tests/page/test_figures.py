@@ -1,5 +1,7 @@
 """Every section shows the figures that the marts hold, and what is asked for changes them."""
 
+from collections.abc import Callable
+
 import pytest
 
 from tests.page.conftest import Site
@@ -189,11 +191,11 @@ def test_a_page_is_read_in_few_queries(site: Site, monkeypatch: pytest.MonkeyPat
     from psycopg import Cursor
 
     queries: list[object] = []
-    execute = Cursor.execute
+    execute: Callable[..., object] = Cursor.execute
 
     def counted(cursor: Cursor[tuple[object, ...]], query: object, *rest: object, **more: object) -> object:
         queries.append(query)
-        return execute(cursor, query, *rest, **more)  # type: ignore[arg-type]
+        return execute(cursor, query, *rest, **more)
 
     monkeypatch.setattr(Cursor, "execute", counted)
     site.shown("/")

@@ -35,7 +35,7 @@ def german() -> dict[Message, Message]:
         return {
             message.id if isinstance(message.id, str) else tuple(message.id): message.string
             if isinstance(message.string, str)
-            else tuple(message.string)
+            else tuple(message.string or ())
             for message in pofile.read_po(file, locale="de")
             if message.id
         }

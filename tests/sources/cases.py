@@ -107,7 +107,8 @@ class Case:
     def open(self, stage: Stage) -> Stream:
         source = import_module(f"lifecycle.sources.{self.kind}")
         streams = source.streams(self.about, stage.connection(self.login, self.password), RUN_DATE)
-        return next(stream for stream in streams if stream.name == self.stream)
+        named: Stream = next(stream for stream in streams if stream.name == self.stream)
+        return named
 
     def read(self, stage: Stage, since: datetime | None = None) -> list[Document]:
         """Everything that the stream gives, as it would be landed."""

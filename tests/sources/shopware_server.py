@@ -215,7 +215,7 @@ def _matches(entity: str, document: Document, criterion: Document) -> bool:
         case "multi" | "not":
             matches = (_matches(entity, document, query) for query in criterion["queries"])
             is_met = any(matches) if criterion.get("operator", "and").lower() == "or" else all(matches)
-            return is_met == (criterion["type"] == "multi")
+            return is_met is (criterion["type"] == "multi")
         case "equalsAny":
             wanted = criterion["value"].split("|")
             return any(value in wanted for value in _values(document, _checked(entity, criterion["field"])))

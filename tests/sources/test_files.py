@@ -23,6 +23,7 @@ from lifecycle import extract, warehouse
 from lifecycle.errors import AccessDenied, AnswerUnreadable, RetryLater, SettingsInvalid
 from lifecycle.settings import Connection, FileShop
 from lifecycle.sources import Reject, Stream, files, rows
+from lifecycle.sources.mapping import mapping_of, pages
 
 RUN_DATE = date(2026, 3, 31)
 COLUMNS = {"order_id": "id", "ordered_at": "at", "total": "total", "email": "email"}
@@ -106,7 +107,13 @@ def test_another_delimiter_encoding_decimal_and_format_are_stated(folder: Folder
     columns = {"order_id": "Nr", "ordered_at": "Datum", "total": "Betrag", "email": "E-Mail", "first_name": "Größe"}
     text = 'Nr;Datum;Betrag;E-Mail;Größe\n1;02.03.2026;"1.234,50";a@example.com;Jürg €\n'
     folder.write("a.csv", text.encode("cp1252"))
-    stated = {"delimiter": ";", "encoding": "cp1252", "decimal": ",", "date_format": "%d.%m.%Y", "columns": columns}
+    stated: dict[str, Any] = {
+        "delimiter": ";",
+        "encoding": "cp1252",
+        "decimal": ",",
+        "date_format": "%d.%m.%Y",
+        "columns": columns,
+    }
     [document], rejects = folder.read(**stated)
     assert rejects == []
     assert [document[field] for field in ("ordered_at", "total", "first_name")] == [
@@ -494,10 +501,10 @@ class Made(io.RawIOBase):
 def test_memory_does_not_grow_with_the_file() -> None:
     def peak(count: int) -> int:
         about = shop("x")
-        mapping = files.mapping_of(about, "orders", about.orders)
+        mapping = mapping_of(about, "orders", about.orders)
         tracemalloc.start()
         found = rows.READERS["csv"](io.BufferedReader(Made(count)), about.orders, mapping, "x")
-        read = sum(len(page) for page in files.pages(found, mapping, "x"))
+        read = sum(len(page) for page in pages(found, mapping, "x"))
         highest = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         assert read == count - -(-count // 1000)

@@ -293,7 +293,8 @@ def test_missing_and_repeated_columns_are_named() -> None:
 
 def test_a_listing_knows_a_row_by_its_key_alone() -> None:
     assert listed({"Nr": 7.0}, orders()) == {"order_id": "7"}
-    assert [listed(row, orders()) for row in ({"Nr": ""}, {}, {"Nr": []})] == [None, None, None]
+    unknown: list[dict[str, object]] = [{"Nr": ""}, {}, {"Nr": []}]
+    assert [listed(row, orders()) for row in unknown] == [None, None, None]
 
 
 def test_a_row_is_kept_as_text_that_can_be_stored() -> None:

@@ -95,7 +95,7 @@ def test_events_come_from_every_file_below_the_folder_plain_and_packed(stage: St
     assert stream.parts
     found = [document for part in stream.parts() for document in whole(part)[0]]
     assert sorted(stream.key(document) for document in found) == ["Ym91bmNl==", "b3Blbg"]
-    assert sorted(stream.changed_at(document) for document in found if stream.changed_at(document)) == [
+    assert sorted(at for document in found if (at := stream.changed_at(document))) == [
         datetime(2017, 12, 11, 0, 0, 0, tzinfo=UTC),
         datetime(2017, 12, 11, 0, 0, 1, tzinfo=UTC),
     ]

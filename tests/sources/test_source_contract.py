@@ -7,7 +7,9 @@ import json
 import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from importlib import import_module
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -237,24 +239,35 @@ def test_a_field_that_disappeared_is_no_reason_to_lose_a_document(stage: Stage, 
     assert not [name for name in {*read} - {*left} if read[name] == document[name] and name != "list_name"]
 
 
+def _vanish(case: Case, vendor: Any, *gone: int) -> None:
+    for n in gone:
+        if case.take:
+            case.take(vendor, n)
+
+
+def _join(case: Case, vendor: Any, *new: int) -> None:
+    for n in new:
+        case.put(vendor, n)
+
+
 @pytest.mark.parametrize("call", [2, 3])
 @pytest.mark.parametrize("gone", [[20], [8], range(4, 23), all_of(DOCUMENTS)], ids=str)
 @every_shifting_stream
 def test_what_stays_is_not_lost_when_other_documents_vanish_while_we_read(
     stage: Stage, case: Case, gone: list[int], call: int
 ) -> None:
-    vendor, take = case.vendor(DOCUMENTS), case.take
+    vendor = case.vendor(DOCUMENTS)
     stage.show(vendor.app)
-    stage.before_call[call] = lambda: [take(vendor, n) for n in gone if take]
+    stage.before_call[call] = partial(_vanish, case, vendor, *gone)
     assert case.numbers(stage) >= all_of(DOCUMENTS) - set(gone)
 
 
 @every_shifting_stream
 def test_nothing_is_lost_when_documents_vanish_between_all_pages(stage: Stage, case: Case) -> None:
-    vendor, take = case.vendor(DOCUMENTS), case.take
+    vendor = case.vendor(DOCUMENTS)
     stage.show(vendor.app)
     for call in range(2, 20):
-        stage.before_call[call] = lambda n=call: take and (take(vendor, n), take(vendor, 26 - n))
+        stage.before_call[call] = partial(_vanish, case, vendor, call, 26 - call)
     stays = all_of(DOCUMENTS) - set(range(2, 25))
     assert case.numbers(stage) >= stays
 
@@ -263,7 +276,7 @@ def test_nothing_is_lost_when_documents_vanish_between_all_pages(stage: Stage, c
 def test_nothing_is_lost_when_documents_join_while_we_read(stage: Stage, case: Case) -> None:
     vendor = case.vendor(DOCUMENTS)
     stage.show(vendor.app)
-    stage.before_call[2] = lambda: [case.put(vendor, n) for n in range(26, 30)]
+    stage.before_call[2] = partial(_join, case, vendor, *range(26, 30))
     assert case.numbers(stage) >= all_of(DOCUMENTS)
 
 

@@ -181,7 +181,7 @@ def test_a_query_that_writes_in_disguise_changes_nothing(till: str) -> None:
 
 
 def test_an_answer_that_takes_too_long_is_asked_for_later(till: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sql.ONLY_READ, "postgresql", ("set local statement_timeout = '50ms'",))  # type: ignore[attr-defined]
+    monkeypatch.setitem(sql.ONLY_READ, "postgresql", ("set local statement_timeout = '50ms'",))
     with pytest.raises(RetryLater, match="took too long"):
         list(read(till, f"{QUERY} where pg_sleep(5) is not null"))
 
