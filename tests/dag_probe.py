@@ -3,7 +3,6 @@
 A process of its own, because Airflow reads its environment when it is imported, and changes logging and warnings.
 """
 
-import importlib
 import json
 import logging
 import os
@@ -13,6 +12,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+PACKAGES = ("lifecycle", "lifecycle_airflow")
 HEAVY = {"dbt", "dlt", "great_expectations", "numpy", "pandas", "scipy"}
 RUNS: dict[str, dict[str, Any]] = {
     "the parameter": {"run_date": "2017-12-31", "logical_date": datetime(2018, 3, 1, 8, 30, tzinfo=UTC)},
@@ -22,6 +22,13 @@ RUNS: dict[str, dict[str, Any]] = {
     "no date, before midnight": {"run_after": datetime(2017, 12, 25, 4, 59, tzinfo=UTC)},
     "no date, after midnight": {"run_after": datetime(2017, 12, 25, 5, 0, tzinfo=UTC)},
 }
+#: As a team writes it; Airflow reads files in which it finds the words "airflow" and "dag".
+TEAM_FILE = """from pathlib import Path
+
+from lifecycle_airflow import nightly
+
+dag = nightly.build("our_night", config=Path("{config}"), warehouse="our_warehouse")
+"""
 SCHEDULED_AFTER = {"winter": (2017, 12, 24), "clocks go back": (2017, 11, 5), "clocks go forward": (2017, 3, 12)}
 
 
@@ -36,11 +43,12 @@ def scheduled(schedule: Any, day: tuple[int, int, int]) -> dict[str, str]:
 
 
 def _covered(run: dict[str, Any]) -> dict[str, str]:
-    module = importlib.import_module("airflow_context")
-    about = {"logical_date": None, "run_after": None, "partition_key": None, **run}
-    context = {"params": {"run_date": run.get("run_date")}, "dag_run": SimpleNamespace(**about)}
-    vars(module)["get_current_context"] = lambda: context
-    return {"run_date": module.run_date().isoformat()}
+    from lifecycle_airflow import context
+
+    dag_run = {"logical_date": None, "run_after": None, "partition_key": None, **run}
+    current = {"params": {"run_date": run.get("run_date")}, "dag_run": SimpleNamespace(**dag_run)}
+    vars(context)["get_current_context"] = lambda: current
+    return {"run_date": context.Installation.load().run_date().isoformat()}
 
 
 def _upstream(dag: Any) -> dict[str, list[str]]:
@@ -63,6 +71,28 @@ def _report(nightly: Any) -> dict[str, Any]:
     return {"teardown": task.is_teardown, "its failure": task.on_failure_fail_dagrun, "links": links}
 
 
+def _elsewhere() -> dict[str, Any]:
+    """What a team's own DAG file gives, which names its connections and its file of settings."""
+    from airflow.dag_processing.dagbag import DagBag
+
+    from lifecycle.settings import config_path
+
+    folder = Path(os.environ["AIRFLOW_HOME"], "dags_of_others")
+    folder.mkdir()
+    config = folder / "shop.yml"
+    config.write_text(config_path().read_text().replace("America/New_York", "Europe/Berlin"))
+    (folder / "ours.py").write_text(TEAM_FILE.format(config=config))
+    bag = DagBag(folder)
+    [dag] = bag.dags.values()
+    night = dag.get_task("prepare").python_callable.__self__
+    return {
+        "errors": bag.import_errors,
+        "dag": dag.dag_id,
+        "warehouse": night.warehouse,
+        "zone": night.settings.timezone,
+    }
+
+
 def _without_a_catalogue(nightly: Any) -> str:
     """What the first task after the gate says of a folder in which there is none."""
     from lifecycle.errors import SettingsInvalid
@@ -70,7 +100,7 @@ def _without_a_catalogue(nightly: Any) -> str:
 
     vars(scenarios)["SEEDS"] = Path(os.environ["AIRFLOW_HOME"])
     try:
-        nightly.get_task("declare_rules").python_callable()
+        nightly.get_task("register_rulesets").python_callable()
     except SettingsInvalid as error:
         return str(error)
     return "nothing"
@@ -86,9 +116,12 @@ def main() -> None:
     bag = BundleDagBag(folder, bundle_path=Path(folder))
     plugins_manager.ensure_plugins_loaded()
     heavy = sorted(HEAVY & {name.split(".")[0] for name in sys.modules})
-    rooms = {path.stem for path in Path(os.environ["AIRFLOW__CORE__PLUGINS_FOLDER"], "lifecycle").iterdir()}
-    executed = sorted(rooms & sys.modules.keys() - sys.stdlib_module_names)
-    nightly, calibrate, sweep = (bag.dags[f"lifecycle_{name}"] for name in ("nightly", "calibrate", "sweep"))
+    packages = (Path(os.environ["AIRFLOW__CORE__PLUGINS_FOLDER"], name) for name in PACKAGES)
+    modules = {path.stem for package in packages for path in package.iterdir()}
+    executed = sorted(modules & sys.modules.keys() - sys.stdlib_module_names)
+    nightly, calibrate, deletions = (
+        bag.dags[f"lifecycle_{name}"] for name in ("nightly", "calibrate", "detect_deletions")
+    )
     found = {
         "import errors": bag.import_errors,
         "plugin errors": plugins_manager.get_import_errors(),
@@ -97,8 +130,12 @@ def main() -> None:
         "documented": sorted(name for name, dag in bag.dags.items() if dag.doc_md),
         "rules": {task.task_id: task.trigger_rule.value for task in nightly.tasks},
         "on request": {"schedule": calibrate.schedule, "parameters": calibrate.params.dump()},
-        "sweep": {"schedule": sweep.timetable.summary, "zone": str(sweep.timetable.serialize()["timezone"])},
-        "sweep's parameters": sweep.params.dump(),
+        "deletions": {
+            "schedule": deletions.timetable.summary,
+            "zone": str(deletions.timetable.serialize()["timezone"]),
+            "parameters": deletions.params.dump(),
+        },
+        "elsewhere": _elsewhere(),
         "check's schedule": bag.dags["check_connections"].schedule,
         "approval": _approval(nightly),
         "report": _report(nightly),

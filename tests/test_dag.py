@@ -32,8 +32,8 @@ def test_they_load_without_errors(probed: dict[str, Any]) -> None:
     assert probed["files"] == [
         "check_connections.py",
         "lifecycle_calibrate.py",
+        "lifecycle_detect_deletions.py",
         "lifecycle_nightly.py",
-        "lifecycle_sweep.py",
     ]
     assert [f"{name}.py" for name in probed["documented"]] == probed["files"]
 
@@ -47,23 +47,23 @@ def test_the_tasks_stand_in_the_order_of_a_night(probed: dict[str, Any]) -> None
         "prepare": [],
         "extract": ["prepare"],
         "gate_raw": ["extract"],
-        "declare_rules": ["gate_raw"],
-        "transform": ["declare_rules"],
+        "register_rulesets": ["gate_raw"],
+        "transform": ["register_rulesets"],
         "gate_marts": ["transform"],
-        "settle": ["gate_marts"],
-        "plan": ["gate_raw", "settle"],
+        "resolve_open_jobs": ["gate_marts"],
+        "plan": ["gate_raw", "resolve_open_jobs"],
         "route": ["plan"],
         "approve": ["route"],
-        "answer": ["approve", "plan"],
-        "deliver": ["answer", "plan", "route"],
+        "record_approval": ["approve", "plan"],
+        "deliver": ["plan", "record_approval", "route"],
         "reconcile": ["deliver", "plan"],
-        "publish": ["answer", "plan", "reconcile", "route"],
+        "publish": ["plan", "reconcile", "record_approval", "route"],
         "report": ["publish"],
     }
 
 
 def test_only_the_derivation_goes_on_without_a_source(probed: dict[str, Any]) -> None:
-    assert {task for task, rule in probed["rules"].items() if rule == DONE} == {"gate_raw", "declare_rules"}
+    assert {task for task, rule in probed["rules"].items() if rule == DONE} == {"gate_raw", "register_rulesets"}
 
 
 def test_nothing_is_sent_without_a_plan_that_may_be_sent(probed: dict[str, Any]) -> None:
@@ -88,9 +88,12 @@ def test_what_is_learnt_is_learnt_on_request_and_each_by_itself(probed: dict[str
 
 
 def test_what_vanished_is_looked_for_weekly_and_more_than_allowed_on_request(probed: dict[str, Any]) -> None:
-    assert probed["tasks"]["lifecycle_sweep"] == {"prepare": [], "sweep": ["prepare"]}
-    assert probed["sweep"] == {"schedule": "0 12 * * 0", "zone": "America/New_York"}
-    assert probed["sweep's parameters"] == {"run_date": None, "accept_loss": False}
+    assert probed["tasks"]["lifecycle_detect_deletions"] == {"prepare": [], "detect_deletions": ["prepare"]}
+    assert probed["deletions"] == {
+        "schedule": "0 12 * * 0",
+        "zone": "America/New_York",
+        "parameters": {"run_date": None, "accept_loss": False},
+    }
 
 
 def test_connections_are_checked_on_request(probed: dict[str, Any]) -> None:
@@ -102,7 +105,16 @@ def test_loading_them_imports_nothing_heavy(probed: dict[str, Any]) -> None:
     assert probed["heavy"] == []
 
 
-def test_airflow_executes_no_room_as_a_plugin(probed: dict[str, Any]) -> None:
+def test_a_team_makes_a_night_of_its_own_in_its_own_folder(probed: dict[str, Any]) -> None:
+    assert probed["elsewhere"] == {
+        "errors": {},
+        "dag": "our_night",
+        "warehouse": "our_warehouse",
+        "zone": "Europe/Berlin",
+    }
+
+
+def test_airflow_executes_no_module_of_ours_as_a_plugin(probed: dict[str, Any]) -> None:
     assert probed["executed as plugins"] == []
 
 

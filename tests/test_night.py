@@ -245,8 +245,8 @@ def sent_contacts(house: Installation) -> bool:
     return house.esp.faults.requests[CONTACTS] >= 3
 
 
-def begun_to_settle(house: Installation) -> bool:
-    return "starting task_id=settle" in house.log.read_text()
+def begun_to_resolve(house: Installation) -> bool:
+    return "starting task_id=resolve_open_jobs" in house.log.read_text()
 
 
 @dataclass(frozen=True)
@@ -274,7 +274,7 @@ def disturbed(house: Installation) -> tuple[list[str], Left, Left, Left]:
         (asked_for_orders, dice.uniform(0, 0.5)),
         (half_built, dice.uniform(0, 1)),
         (sent_contacts, dice.uniform(0, 1)),
-        (begun_to_settle, dice.uniform(0, 0.3)),
+        (begun_to_resolve, dice.uniform(0, 0.3)),
     ]
     in_the_middle = Fault("429", path="/marketing/contacts$", method="PUT", after=2, retry_after=3)
     house.esp.faults.add(in_the_middle)
@@ -425,7 +425,7 @@ def test_the_same_night_again_writes_nothing_and_changes_nothing(nights: Nights)
 
 def test_a_night_killed_in_every_part_ends_like_an_undisturbed_one(nights: Nights) -> None:
     assert nights.interrupted_in[:3] == ["extract", "transform", "deliver"]
-    assert nights.interrupted_in[3] in {"settle", "plan", "deliver"}
+    assert nights.interrupted_in[3] in {"resolve_open_jobs", "plan", "deliver"}
     assert nights.first_after_kills.marts == nights.first.marts
     assert nights.first_after_kills.held == nights.first.held
     assert nights.first_after_kills.rejected == nights.first.rejected

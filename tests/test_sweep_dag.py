@@ -100,15 +100,15 @@ def test_what_is_missing_is_told_by_the_task_that_misses_it(house: House) -> Non
 def test_a_sweep_marks_what_vanished_and_more_than_allowed_only_on_request(house: House) -> None:
     assert ORDERS.take
     ORDERS.take(house.shop, 3)
-    returncode, log = house.run("lifecycle_sweep")
+    returncode, log = house.run("lifecycle_detect_deletions")
     assert returncode == 0, log[-3000:]
     assert house.marked() == ["newyork/3"]
     for n in range(1, 13):
         ORDERS.take(house.shop, n)
-    returncode, log = house.run("lifecycle_sweep")
+    returncode, log = house.run("lifecycle_detect_deletions")
     assert returncode
     assert "GuardTripped: newyork: orders: 11 of 11 are not there any more" in log
     assert house.marked() == ["newyork/3"]
-    returncode, log = house.run("lifecycle_sweep", "--conf", '{"accept_loss": true}')
+    returncode, log = house.run("lifecycle_detect_deletions", "--conf", '{"accept_loss": true}')
     assert returncode == 0, log[-3000:]
     assert len(house.marked()) == 12

@@ -2,7 +2,7 @@
 
 ::
 
-    errors  ←  settings, web, warehouse  ←  sources, destinations  ←  rooms  ←  dags, plugin
+    errors  ←  settings, web, warehouse  ←  sources, destinations  ←  rooms  ←  lifecycle_airflow
 
 - ``errors``        what can go wrong, and what to do about it
 - ``settings``      the marketer's file and the environment, as one frozen value
@@ -19,5 +19,5 @@
 - ``publish``
 - ``calibrate``     what is learnt from the purchases, on request: thresholds, scores, models of the customers
 
-Nothing here imports Airflow: a DAG resolves its connections and hands them in.
+Nothing here imports Airflow: ``lifecycle_airflow`` resolves connections and hands them in.
 """
