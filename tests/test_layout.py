@@ -21,7 +21,7 @@ AIRFLOW = [
 ]
 MODULES = sorted(LIFECYCLE.rglob("*.py"))
 # Each storey may import the ones before it, and no neighbour. A destination may read by its source.
-STOREYS = (("errors",), ("settings", "web", "warehouse"), ("sources",), ("destinations",))
+STOREYS = (("errors",), ("settings", "web"), ("warehouse",), ("sources",), ("destinations",))
 ROOMS = (
     *("extract", "sweep", "check", "transform", "quality", "plan", "deliver", "reconcile", "publish", "calibrate"),
     *("page", "receiver"),

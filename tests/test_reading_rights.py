@@ -17,7 +17,7 @@ COUNTS = [
     "delivery.audience",
     "delivery.reject_counts",
     "raw.pull",
-    "raw.sweep",
+    "raw.deletion_check",
     "raw.reject_counts",
     "quality.result",
 ]

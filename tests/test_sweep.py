@@ -129,7 +129,7 @@ def test_what_vanished_is_marked_once_with_a_later_moment_and_nothing_else_is_to
     assert min(after["demo", n][0] for n in (3, 7)) > last_loaded(before)
     assert swept(url, stage, case)[case.stream] == 0
     assert loaded(url, case) == after
-    told = f"select source, run_date, listed, vanished, returned from raw.sweep where stream = '{case.stream}'"
+    told = f"select source, run_date, listed, vanished, returned from raw.deletion_check where stream = '{case.stream}'"
     assert rows(url, told) == [("demo", NEXT_DAY, DOCUMENTS - 2, 0, 0)]
 
 
@@ -147,7 +147,7 @@ def test_what_is_there_again_is_unmarked_by_the_next_sweep(url: str, stage: Stag
     after = loaded(url, case)
     assert {place for place in after if after[place] != before[place]} == {("demo", 3)}
     assert after["demo", 3][0] > last_loaded(before)
-    assert rows(url, "select vanished, returned from raw.sweep where returned > 0") == [(0, 1)]
+    assert rows(url, "select vanished, returned from raw.deletion_check where returned > 0") == [(0, 1)]
 
 
 @one_of_each
@@ -178,7 +178,7 @@ def test_an_empty_answer_marks_nothing_whatever_the_limits(url: str, stage: Stag
     assert f"demo: {case.stream}: {DOCUMENTS} of {DOCUMENTS} are not there any more" in words
     assert "accept_loss" in words
     assert (loaded(url, case), marked(url, case)) == (before, set())
-    assert rows(url, f"select * from raw.sweep where stream = '{case.stream}'") == []
+    assert rows(url, f"select * from raw.deletion_check where stream = '{case.stream}'") == []
     assert swept(url, stage, case, STRICT, accept_loss=True)[case.stream] == DOCUMENTS
     assert marked(url, case) == set(range(1, DOCUMENTS + 1))
 
@@ -234,7 +234,10 @@ def test_a_stream_that_lost_too_much_does_not_keep_the_others(url: str, stage: S
     take(shop, CUSTOMERS, 5)
     assert "customers" not in refusal(url, stage, ORDERS, GuardTripped, STRICT)
     assert (marked(url, ORDERS), marked(url, CUSTOMERS)) == (set(), {5})
-    assert rows(url, "select stream, vanished from raw.sweep order by 1") == [("customers", 1), ("products", 0)]
+    assert rows(url, "select stream, vanished from raw.deletion_check order by 1") == [
+        ("customers", 1),
+        ("products", 0),
+    ]
 
 
 @one_of_each
@@ -253,7 +256,7 @@ def test_a_listing_that_fails_in_the_middle_marks_nothing(
     vendor.faults.add(Fault(fault, path=case.path, times=None, after=page - 1))
     assert refusal(url, stage, case, kind).startswith(f"demo, listing of {case.stream}, page {page}: ")
     assert (loaded(url, case), marked(url, case)) == (before, set())
-    assert rows(url, f"select * from raw.sweep where stream = '{case.stream}'") == []
+    assert rows(url, f"select * from raw.deletion_check where stream = '{case.stream}'") == []
     vendor.faults.clear()
     assert swept(url, stage, case)[case.stream] == 1
 

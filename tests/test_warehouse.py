@@ -55,7 +55,8 @@ def test_preparing_can_be_repeated_and_done_by_several_at_once(database_url: str
     with ThreadPoolExecutor() as pool:
         assert list(pool.map(lambda _: warehouse.prepare(database_url, STREAMS), range(4))) == [None] * 4
     schemas = "select distinct schemaname from pg_tables where schemaname !~ '^(pg_|information)'"
-    assert {name for (name,) in found(database_url, schemas)} == {"raw", "quality", "delivery", "statistics", "access"}
+    made = {"raw", "quality", "delivery", "statistics", "access", "migrations"}
+    assert {name for (name,) in found(database_url, schemas)} == made
 
 
 def test_new_documents_are_added_and_the_landing_table_is_emptied(url: str) -> None:
@@ -86,7 +87,7 @@ def test_moments_rise_even_if_the_clock_is_put_back(url: str) -> None:
 
 def test_one_merge_at_a_time_changes_a_table(url: str) -> None:
     with warehouse.connect(url) as first, ThreadPoolExecutor() as pool:
-        first.execute("select pg_advisory_xact_lock(%s)", [warehouse._lock_key("merge woocommerce__orders")])
+        first.execute("select pg_advisory_xact_lock(%s)", [warehouse.lock_key("merge woocommerce__orders")])
         second = pool.submit(merged, url, ("demo/1", {"a": 1}))
         with pytest.raises(TimeoutError):
             second.result(timeout=0.3)

@@ -2,7 +2,7 @@
 
 ::
 
-    errors  ←  settings, web, warehouse  ←  sources, destinations  ←  rooms  ←  lifecycle_airflow
+    errors  ←  settings, web  ←  warehouse  ←  sources, destinations  ←  rooms  ←  lifecycle_airflow
 
 - ``errors``        what can go wrong, and what to do about it
 - ``settings``      the marketer's file and the environment, as one frozen value

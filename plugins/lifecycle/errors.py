@@ -11,7 +11,8 @@
         ├── AccessDenied      a credential is refused or lacks a right
         ├── AnswerUnreadable  the other side answers, but not what its contract says
         ├── GateFailed        a critical check failed: the night must not go on
-        └── GuardTripped      the plan is larger than the marketer allows
+        ├── GuardTripped      the plan is larger than the marketer allows
+        └── WarehouseMismatch the warehouse's tables were made by other code than this
 
 No message ever holds an address, a name, a payload or a token: ids, counts and places only.
 """
@@ -66,3 +67,7 @@ class GateFailed(Stop):
 
 class GuardTripped(Stop):
     """The plan is larger than the marketer's guards allow."""
+
+
+class WarehouseMismatch(Stop):
+    """The warehouse's tables were made by a later version, or by migrations that have changed since."""

@@ -18,7 +18,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 BUILD = ROOT / "build" / "test-browser"
 NIGHTS = [nights.FIRST_NIGHT, nights.FIRST_NIGHT + timedelta(days=1)]
 #: What the data is made by; where one of these is newer, it is made again.
-MAKERS = (ROOT / "dbt_project", ROOT / "plugins" / "lifecycle" / "warehouse.sql")
+MAKERS = (ROOT / "dbt_project", ROOT / "plugins" / "lifecycle" / "migrations")
 
 
 @dataclass(frozen=True, slots=True)

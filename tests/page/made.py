@@ -188,7 +188,7 @@ ROWS: dict[str, list[tuple[Any, ...]]] = {
         ("north", "orders", LAST, "2017-12-31", "2017-12-31", 1, 4061, 512, "2017-12-30 12:00+00"),
         ("esp", "bounces", date(2017, 12, 28), "2017-12-31", "2017-12-31", 1, 17, 0, None),
     ],
-    "raw.sweep": [("north", "orders", date(2017, 12, 24), "2017-12-24", 4000, 1, 0)],
+    "raw.deletion_check": [("north", "orders", date(2017, 12, 24), "2017-12-24", 4000, 1, 0)],
 }  # fmt: skip
 
 DELIVERIES = """
@@ -226,7 +226,7 @@ def fill(url: str) -> None:
         connection.execute(TABLES.encode())
         connection.execute(DELIVERIES.encode())
         for table, rows in ROWS.items():
-            columns = {"raw.sweep": "(source, stream, run_date, swept_at, listed, vanished, returned)"}
+            columns = {"raw.deletion_check": "(source, stream, run_date, checked_at, listed, vanished, returned)"}
             columns["quality.result"] = (
                 "(run_date, gate, suite, expectation, column_name, severity, success, observed, threshold)"
             )

@@ -1,7 +1,8 @@
 """The rule sets' versions: what the marketer's file says, and the days that are learnt from gaps between purchases.
 
-A version is never changed, and ``warehouse.sql`` says which one holds on a day. What is learnt again holds from the day
-after: no earlier decision changes. What the marketer changes in the file holds for all of history.
+A version is never changed; the migration that makes ``statistics.ruleset_version`` says which one holds on a day. What
+is learnt again holds from the day after: no earlier decision changes. What the marketer changes in the file holds for
+all of history.
 """
 
 import logging

@@ -33,7 +33,7 @@ with latest as (
 ),
 swept as (
     select distinct on (source, stream) source, stream, run_date as swept_on, vanished
-    from raw.sweep where run_date <= %(end)s order by source, stream, run_date desc
+    from raw.deletion_check where run_date <= %(end)s order by source, stream, run_date desc
 )
 select source, stream, run_date, documents, changed, newest_on, swept_on, vanished,
     coalesce(reject_counts.rejected, 0)::bigint as rejected
