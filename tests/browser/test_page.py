@@ -94,7 +94,7 @@ def test_the_days_can_be_chosen(site: Site, window: Window) -> None:
     drawn(page)
 
 
-def test_a_day_that_is_none_is_told_in_words(site: Site, window: Window) -> None:
+def test_an_invalid_date_is_answered_with_a_message(site: Site, window: Window) -> None:
     page = window()
     answer = page.goto(f"{site.page}?from=yesterday")
     assert answer is not None
@@ -102,12 +102,14 @@ def test_a_day_that_is_none_is_told_in_words(site: Site, window: Window) -> None
     expect(page.get_by_role("alert")).to_contain_text("yesterday")
 
 
-def test_everything_is_german_for_who_asks_for_german(site: Site, window: Window) -> None:
+def test_the_page_can_be_read_in_german_and_swiss_german(site: Site, window: Window) -> None:
     page = window()
     page.goto(site.page)
-    page.get_by_role("link", name="Deutsch").click()
+    page.get_by_role("link", name="Deutsch", exact=True).click()
     expect(page.locator("html")).to_have_attribute("lang", "de")
-    expect(page.get_by_role("button", name="Zeigen")).to_be_visible()
+    expect(page.get_by_role("button", name="Anzeigen")).to_be_visible()
+    page.get_by_role("link", name="Deutsch (Schweiz)").click()
+    expect(page.locator("html")).to_have_attribute("lang", "de-CH")
 
 
 def test_a_cell_of_the_matrix_opens_its_figures(
@@ -156,7 +158,7 @@ def test_without_scripts_a_cell_leads_to_a_page_of_its_own(site: Site, window: W
     expect(page.get_by_role("article")).to_be_visible()
 
 
-def test_a_persons_history_is_shown_by_id_and_who_looked_is_kept(
+def test_a_persons_history_is_shown_by_id_and_the_view_is_recorded(
     site: Site, window: Window, picture: Callable[[Page, str], None]
 ) -> None:
     [person] = site.row(SOMEBODY)
@@ -164,7 +166,7 @@ def test_a_persons_history_is_shown_by_id_and_who_looked_is_kept(
     page = window()
     page.goto(site.page)
     page.get_by_role("link", name="One person").click()
-    page.get_by_label("Id of the person").fill(f"{person}")
+    page.get_by_label("ID of the person").fill(f"{person}")
     page.get_by_role("button", name="Show").click()
     drawn(page)
     for section in ("Stages", "Purchases", "Contacts", "Consent"):
@@ -203,7 +205,7 @@ def test_on_paper_there_are_charts_and_tables_and_no_form(site: Site, window: Wi
     drawn(page)
     page.emulate_media(media="print")
     page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
-    expect(page.get_by_role("form", name="What to show")).to_be_hidden()
+    expect(page.get_by_role("form", name="Filters")).to_be_hidden()
     expect(page.locator("#stages svg").first).to_be_visible()
     expect(page.locator("#stages table")).to_be_visible()
 

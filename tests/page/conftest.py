@@ -9,8 +9,8 @@ from fastapi.testclient import TestClient
 
 from lifecycle import warehouse
 from lifecycle.page import AccessPolicy, application
-from tests.page.made import fill, rules
-from tests.page.reading import Shown
+from tests.page.parsed_page import ParsedPage
+from tests.page.sample_data import fill, page_settings
 
 
 @dataclass
@@ -34,12 +34,12 @@ class Site:
     def client(self) -> TestClient:
         figures, people = self.access("figures"), self.access("people")
         policy = AccessPolicy(figures, people, lambda: "marketer", lambda: "people" not in self.refused, self.warehouse)
-        return TestClient(application(rules(), policy), raise_server_exceptions=False)
+        return TestClient(application(page_settings(), policy), raise_server_exceptions=False)
 
-    def shown(self, address: str = "/") -> Shown:
+    def shown(self, address: str = "/") -> ParsedPage:
         answer = self.client.get(address)
         assert answer.status_code == 200, answer.text
-        return Shown(answer.text)
+        return ParsedPage(answer.text)
 
 
 @pytest.fixture(scope="session")

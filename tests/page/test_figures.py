@@ -27,7 +27,7 @@ def test_stages_over_time_are_those_of_the_range(site: Site) -> None:
 def test_a_long_range_is_shown_by_the_week(site: Site) -> None:
     page = site.shown("/?from=2016-12-31&to=2017-12-31")
     assert page.charts["stages"]["data"][0]["x"][-2:] == ["2017-12-24", "2017-12-31"]
-    assert "Week by week" in page.section("turns")
+    assert "By week" in page.section("timeline")
 
 
 def test_the_flow_between_stages_adds_up_to_the_moves(site: Site) -> None:
@@ -40,13 +40,13 @@ def test_the_flow_between_stages_adds_up_to_the_moves(site: Site) -> None:
 
 def test_in_a_framework_moves_within_a_phase_drop_out(site: Site) -> None:
     page = site.shown("/" + DECEMBER + "&framework=base_category")
-    assert ["inaktiver Kunde", "Bestandskunde", "3"] in page.rows("moves")
+    assert ["Inaktive Kunden", "Bestandskunden", "3"] in page.rows("moves")
     assert sum(page.charts["moves"]["data"][0]["link"]["value"]) == 40 + 11 + 7 + 6 + 13 + 3
-    assert "Bestandskunde 686" in page.section("stages")
+    assert "Bestandskunden 686" in page.section("stages")
 
 
 def test_the_timeline_tells_gains_and_losses_by_day(site: Site) -> None:
-    rows = site.shown("/" + DECEMBER).rows("turns")
+    rows = site.shown("/" + DECEMBER).rows("timeline")
     assert rows[0] == ["Day", "New contacts", "First purchases", "Win-backs", "Lapsed", "Lost"]
     assert ["5 Dec 2017", "51", "11", "0", "0", "0"] in rows
     assert ["6 Dec 2017", "0", "7", "0", "0", "0"] in rows
@@ -64,14 +64,14 @@ def test_a_shop_has_stages_moves_and_cohorts_of_its_own(site: Site) -> None:
     assert "Prospects 5,092" in page.section("stages")
     assert page.rows("moves")[1:] == [["New contacts", "New customers", "8"]]
     assert ["Nov 2017", "1", "9", "3", "33.3%"] in page.rows("cohorts")
-    assert "everything else is of everybody" in page.text
+    assert "all other figures cover everybody" in page.text
 
 
 def test_a_shop_without_figures_says_so(site: Site) -> None:
-    assert "Nobody is known in these days." in site.shown("/?shop=south").section("stages")
+    assert "There are no people in this period." in site.shown("/?shop=south").section("stages")
 
 
-def test_a_rule_set_has_stages_and_moves_of_its_own(site: Site) -> None:
+def test_a_ruleset_has_stages_and_moves_of_its_own(site: Site) -> None:
     page = site.shown("/" + DECEMBER + "&ruleset=companies")
     assert "Prospects 1,092" in page.section("stages")
     assert page.rows("moves")[1:] == [["New contacts", "Prospects", "77"]]
@@ -79,8 +79,8 @@ def test_a_rule_set_has_stages_and_moves_of_its_own(site: Site) -> None:
 
 def test_the_gap_is_summed_over_the_months_of_the_range(site: Site) -> None:
     text = site.shown("/" + DECEMBER).section("gap")
-    assert "Owed: 1,700 contacts. Given in time: 100." in text
-    assert "Late: 50. Still in time to give: 10. Not given: 1,540." in text
+    assert "Due: 1,700 contacts. Sent in time: 100." in text
+    assert "Sent late: 50. Pending: 10. Missing: 1,540." in text
     assert "partly 100 of 1,400" in text
     assert "missing 0 of 300" in text
 
@@ -91,18 +91,18 @@ def test_a_verdict_over_several_months_follows_the_sums(site: Site) -> None:
 
 def test_scenarios_stand_in_the_column_of_their_stage_or_phase(site: Site) -> None:
     rows = site.shown("/" + DECEMBER).rows("gap")
-    assert rows[0] == ["Scenario", "Prospects", "New customers", "Active", "At risk", "Lapsed", "Lost"]
+    assert rows[0] == ["Scenario", "Prospects", "New customers", "Active customers", "At risk", "Lapsed", "Lost"]
     (nudge,) = [row for row in rows if "script" in row[0]]
     assert [cell != "" for cell in nudge[1:]] == [False, False, False, True, False, False]
     phases = site.shown("/" + DECEMBER + "&framework=base_category").rows("gap")
-    assert phases[0] == ["Scenario", "Interessent", "Neukunde", "Bestandskunde", "inaktiver Kunde"]
+    assert phases[0] == ["Scenario", "Interessenten", "Neukunden", "Bestandskunden", "Inaktive Kunden"]
 
 
-def test_a_scenario_has_its_figures_by_month_day_and_standing(site: Site) -> None:
+def test_a_scenario_has_its_figures_by_month_day_and_status(site: Site) -> None:
     page = site.shown("/gap/nudge" + DECEMBER)
     assert ["Dec 2017", "1,400", "100", "50", "10", "1,240", "60", "40", "9", "partly"] in page.rows("")
     assert ["4 Dec 2017", "100", "50", "10", "1,240", "0", "0", "0"] in page.rows("", 1)
-    assert "left out: unsubscribed, bounced or reported as spam" in page.text
+    assert "excluded: unsubscribed, bounced or reported as spam" in page.text
     assert page.charts["gap-nudge"]["data"][0]["y"] == [100, 0]
     assert "Opened: 70 of 150 (46.7%). Clicked: 15 (10.0%)." in page.text
     assert "Bought within 14 days: 21 (14.0%)" in page.text
@@ -113,25 +113,22 @@ def test_a_scenario_has_the_days_of_whole_months_as_its_sums_have(site: Site) ->
     assert page.charts["gap-nudge"]["data"][0]["x"] == ["2017-12-04", "2017-12-05"]
 
 
-def test_worth_comes_with_its_base_or_with_the_reason_why_there_is_none(site: Site) -> None:
+def test_an_estimated_value_comes_with_its_base_or_the_reason_why_there_is_none(site: Site) -> None:
     assert (
-        "1,240 people at 1.10 CHF each (0.30 CHF to 1.90 CHF) = 1,364.00 CHF, measured on 5,200 contacted and"
-        " 580 held out in “at_risk”."
+        "1,240 people at CHF 1.10 each (CHF 0.30 to CHF 1.90) = CHF 1,364.00, measured on 5,200 contacted and"
+        " 580 held-out people in “at_risk”."
     ) in site.shown("/gap/nudge" + DECEMBER).text.replace("\N{NO-BREAK SPACE}", " ")
-    assert "no audience with a hold-out measures" in site.shown("/gap/lookalike" + DECEMBER).text
-    assert "in no data that the warehouse holds" in site.shown("/gap/basket" + DECEMBER).text
+    assert "no audience with a control group measures" in site.shown("/gap/lookalike" + DECEMBER).text
+    assert "no data source says when this contact is due" in site.shown("/gap/basket" + DECEMBER).text
 
 
-def test_effects_are_told_in_words_with_both_intervals(site: Site) -> None:
+def test_effects_are_explained_in_a_sentence_with_both_intervals(site: Site) -> None:
     page = site.shown("/")
     text = page.section("effects")
-    assert "clicked: Higher among the contacted by +3.90 points (+0.20 to +7.60)." in text
-    assert (
-        "ordered: Not yet distinguishable from no effect: anything from \N{MINUS SIGN}5.00 to +6.80 is possible."
-        in text
-    )
-    assert "Too few people to say anything yet." in text
-    assert "The lot does not look right" in text
+    assert "Clicked: Higher for contacted people by +3.90 points (+0.20 to +7.60)." in text
+    assert "Ordered: No effect shown yet: the true difference may be anything from \N{MINUS SIGN}5.00 to +6.80." in text
+    assert "Not enough people yet." in text
+    assert "The random split looks wrong" in text
     assert page.rows("effects")[1][1:4] == ["12.10%", "8.20%", "+3.90 points"]
     assert page.rows("effects")[1][5:] == ["+0.20 to +7.60", "+1.55 to +6.25"]
 
@@ -154,17 +151,17 @@ def test_an_approver_is_not_named(site: Site) -> None:
 def test_engagement_shows_messages_and_stages(site: Site) -> None:
     page = site.shown("/" + DECEMBER)
     assert page.rows("engagement")[1:] == [["12 Dec 2017", "812", "233", "41", "2", "3"]]
-    assert ["Active", "300", "700", "0", "0"] in page.rows("engagement", 1)
+    assert ["Active customers", "300", "700", "0", "0"] in page.rows("engagement", 1)
 
 
 def test_days_without_a_campaign_say_so(site: Site) -> None:
     page = site.shown("/?from=2017-12-20&to=2017-12-31")
-    assert "No campaign was sent in these days." in page.section("engagement")
+    assert "No message was delivered in this period." in page.section("engagement")
 
 
 def test_quality_names_what_did_not_pass(site: Site) -> None:
     page = site.shown("/")
-    assert "1 check did not pass" in page.section("quality")
+    assert "1 check failed" in page.section("quality")
     assert "orders_volume/north: new_orders_are_as_many_as_usual (new)" in page.rows("quality")[1]
     assert ["31 Dec 2017", "raw", "1", "1", "0"] in page.rows("quality", 1)
 

@@ -1,4 +1,4 @@
-"""Who comes in, what is refused in words, and what every answer has."""
+"""Access, error messages, and what every response has."""
 
 import logging
 
@@ -9,8 +9,8 @@ from lifecycle import warehouse
 from lifecycle.errors import SettingsInvalid
 from lifecycle.page import AccessPolicy, application
 from tests.page.conftest import Site
-from tests.page.made import ADA, HOSTILE, rules
-from tests.page.reading import Shown
+from tests.page.parsed_page import ParsedPage
+from tests.page.sample_data import ADA, HOSTILE, page_settings
 
 EVERYTHING = [
     "/",
@@ -25,7 +25,7 @@ EVERYTHING = [
 
 @pytest.mark.parametrize("address", EVERYTHING)
 @pytest.mark.parametrize("status", [401, 403])
-def test_nothing_is_served_to_who_may_not_see_figures(site: Site, address: str, status: int) -> None:
+def test_nothing_is_served_to_users_who_may_not_see_figures(site: Site, address: str, status: int) -> None:
     site.refused["figures"] = status
     answer = site.client.get(address)
     assert answer.status_code == status
@@ -34,8 +34,8 @@ def test_nothing_is_served_to_who_may_not_see_figures(site: Site, address: str, 
 
 
 def test_before_the_first_night_the_page_says_so(empty_site: Site) -> None:
-    assert "No night has run yet" in empty_site.shown().text
-    assert "No night has run yet" in empty_site.shown("/gap/nudge").text
+    assert "No data yet" in empty_site.shown().text
+    assert "No data yet" in empty_site.shown("/gap/nudge").text
 
 
 def test_marts_that_were_not_built_yet_are_empty_sections(own_site: Site) -> None:
@@ -45,29 +45,29 @@ def test_marts_that_were_not_built_yet_are_empty_sections(own_site: Site) -> Non
             " marts.engagement_daily, marts.engagement_by_stage, marts.stage_moves, marts.cohorts"
         )
     page = own_site.shown()
-    assert "The gap has not been measured yet" in page.section("gap")
+    assert "Not measured yet" in page.section("gap")
     assert "Nothing to compare yet" in page.section("effects")
-    assert "Nobody moved in these days." in page.section("moves")
+    assert "Nobody moved in this period." in page.section("moves")
     assert "There is no second month" in page.section("cohorts")
 
 
 @pytest.mark.parametrize(
-    ("query", "said"),
+    ("query", "message"),
     [
-        ("from=yesterday", "from: “yesterday” is no day; give one such as 2017-12-31."),
-        ("from=2017-12-31&to=2017-12-01", "from (2017-12-31) lies after to (2017-12-01)"),
-        ("shop=east", "shop: there is no “east”; valid values: all, north, south."),
-        ("ruleset=x", "ruleset: there is no “x”; valid values: companies, default."),
-        ("framework=x", "framework: there is no “x”; valid values: stage, german_label"),
-        ("lang=fr", "lang: there is no “fr”; valid values: en, de."),
-        ("lang=de&from=x", "from: „x“ ist kein Tag"),
+        ("from=yesterday", "from: “yesterday” is not a valid date; use, for example, 2017-12-31."),
+        ("from=2017-12-31&to=2017-12-01", "from (2017-12-31) is after to (2017-12-01)"),
+        ("shop=east", "shop: “east” is not valid; valid values: all, north, south."),
+        ("ruleset=x", "ruleset: “x” is not valid; valid values: companies, default."),
+        ("framework=x", "framework: “x” is not valid; valid values: stage, german_label"),
+        ("lang=fr", "lang: “fr” is not valid; valid values: en, de, de_CH."),
+        ("lang=de&from=x", "from: „x“ ist kein gültiges Datum"),
     ],
 )
-def test_a_wrong_parameter_is_answered_with_what_would_be_right(site: Site, query: str, said: str) -> None:
+def test_an_invalid_parameter_is_answered_with_the_valid_values(site: Site, query: str, message: str) -> None:
     for address in (f"/?{query}", f"/gap/nudge?{query}"):
         answer = site.client.get(address)
         assert answer.status_code == 400
-        assert said in Shown(answer.text).text
+        assert message in ParsedPage(answer.text).text
 
 
 def test_a_day_after_the_last_night_is_taken_as_the_last_night(site: Site) -> None:
@@ -77,30 +77,30 @@ def test_a_day_after_the_last_night_is_taken_as_the_last_night(site: Site) -> No
 @pytest.mark.parametrize(
     "address", ["/gap/nothing", "/reports/2016-01-01", "/reports/never", "/static/secret", "/nowhere"]
 )
-def test_what_is_not_there_is_said_in_words(site: Site, address: str) -> None:
+def test_an_unknown_address_is_answered_with_a_message(site: Site, address: str) -> None:
     answer = site.client.get(address)
     assert (answer.status_code, "There is no such page" in answer.text) == (404, True)
 
 
-def test_a_warehouse_that_cannot_be_reached_is_said_in_words() -> None:
+def test_an_unreachable_warehouse_is_answered_with_a_message() -> None:
     answer = Site("postgresql://nobody:secret@127.0.0.1:1/none").client.get("/")
     assert answer.status_code == 503
     assert "be reached" in answer.text
     assert "secret" not in answer.text
 
 
-def test_a_connection_that_is_missing_is_said_with_what_to_do() -> None:
+def test_a_missing_connection_is_answered_with_what_to_do() -> None:
     def missing() -> str:
         message = "Airflow has no connection warehouse_page"
         raise SettingsInvalid(message)
 
     policy = AccessPolicy(lambda: None, lambda: None, lambda: "marketer", lambda: True, missing)
-    answer = TestClient(application(rules(), policy)).get("/")
+    answer = TestClient(application(page_settings(), policy)).get("/")
     assert answer.status_code == 503
     assert "Airflow has no connection warehouse_page" in answer.text
 
 
-def test_a_right_that_is_missing_is_said_in_words(own_site: Site) -> None:
+def test_a_missing_permission_is_answered_with_a_message(own_site: Site) -> None:
     with warehouse.connect(own_site.url) as connection:
         connection.execute("revoke select on marts.stage_daily from lifecycle_figures")
     answer = own_site.client.get("/")
@@ -108,14 +108,14 @@ def test_a_right_that_is_missing_is_said_in_words(own_site: Site) -> None:
     assert "no right to read marts.stage_daily" in answer.text
 
 
-def test_a_login_that_is_no_member_of_the_role_is_said_in_words(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lifecycle.page.view.FIGURES", "nobody_at_all")
+def test_a_login_without_the_role_is_answered_with_a_message(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lifecycle.page.view.FIGURES_ROLE", "nobody_at_all")
     answer = site.client.get("/")
     assert answer.status_code == 503
     assert "no member of the role nobody_at_all" in answer.text
 
 
-def test_what_the_warehouse_holds_is_shown_as_text(site: Site) -> None:
+def test_values_of_the_warehouse_are_escaped(site: Site) -> None:
     for address in ("/", "/gap/nudge", f"/person?id={ADA}", "/?shop=%3Cscript%3Ealert(1)%3C/script%3E"):
         text = site.client.get(address).text
         assert "<script>alert" not in text
@@ -138,11 +138,11 @@ def test_every_answer_has_its_headers(site: Site) -> None:
 
 
 def test_a_page_has_no_script_or_style_of_its_own_and_nothing_from_outside(site: Site) -> None:
-    for tag, given in site.shown().elements:
-        assert "style" not in given
+    for tag, attributes in site.shown().elements:
+        assert "style" not in attributes
         assert tag != "style"
-        assert tag != "script" or given.get("type") == "application/json" or given.get("src")
-        assert not any("//" in (given.get(name) or "") for name in ("src", "href", "action"))
+        assert tag != "script" or attributes.get("type") == "application/json" or attributes.get("src")
+        assert not any("//" in (attributes.get(name) or "") for name in ("src", "href", "action"))
 
 
 def test_links_lead_to_the_page_wherever_it_is_mounted(filled: str) -> None:
@@ -153,19 +153,23 @@ def test_links_lead_to_the_page_wherever_it_is_mounted(filled: str) -> None:
     client = TestClient(outer, base_url="http://host")
     for address in ("/somewhere/lifecycle/", "/somewhere/lifecycle/gap/nudge"):
         page = client.get(address)
-        (style,) = [given["href"] for tag, given in Shown(page.text).elements if given.get("rel") == "stylesheet"]
+        (style,) = [
+            attributes["href"]
+            for tag, attributes in ParsedPage(page.text).elements
+            if attributes.get("rel") == "stylesheet"
+        ]
         assert client.get(str(page.url.join(style or ""))).status_code == 200
 
 
 def test_without_javascript_links_and_forms_do_it_all(site: Site) -> None:
     page = site.shown()
     assert any(link.startswith("./gap/nudge?") for link in page.links())
-    assert {given.get("name") for tag, given in page.elements if tag in {"input", "select"}} == {
+    assert {attributes.get("name") for tag, attributes in page.elements if tag in {"input", "select"}} == {
         *("from", "to", "shop", "ruleset", "framework", "lang")
     }
 
 
-def test_the_choice_is_kept_in_every_link_to_figures(site: Site) -> None:
+def test_every_link_to_figures_keeps_the_filters(site: Site) -> None:
     page = site.shown("/?from=2017-12-01&shop=north&framework=base_category&lang=de")
     (link,) = [link for link in page.links() if link.startswith("./gap/nudge?")]
     assert all(part in link for part in ("from=2017-12-01", "shop=north", "framework=base_category", "lang=de"))

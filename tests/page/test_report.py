@@ -9,28 +9,28 @@ import pytest
 from lifecycle import warehouse
 from lifecycle.page import report, static_files
 from tests.page.conftest import Site
-from tests.page.made import ADA, LAST, rules
-from tests.page.reading import Shown
+from tests.page.parsed_page import ParsedPage
+from tests.page.sample_data import ADA, LAST, page_settings
 
 
 def written(site: Site, folder: Path, language: str | None = None) -> str:
-    place = report.write(site.url, rules(reports=str(folder)), LAST, language)
+    place = report.write(site.url, page_settings(reports=str(folder)), LAST, language)
     return Path(urlsplit(place).path).read_text()
 
 
 def test_a_report_shows_the_figures_of_the_night(site: Site, tmp_path: Path) -> None:
-    page = Shown(written(site, tmp_path))
-    assert "Shown: 3 Oct 2017 to 31 Dec 2017." in page.text
+    page = ParsedPage(written(site, tmp_path))
+    assert "Period: 3 Oct 2017 to 31 Dec 2017." in page.text
     assert "Prospects 93" in page.section("stages")
-    assert "1,240 people at 1.10" in page.section("gap")
-    assert {"stages", "moves", "turns", "cohorts", "messages", "engaged", "gap-nudge"} <= set(page.charts)
+    assert "1,240 people at CHF 1.10" in page.section("gap")
+    assert {"stages", "moves", "timeline", "cohorts", "messages", "engaged", "gap-nudge"} <= set(page.charts)
 
 
 def test_a_report_needs_nothing_from_outside(site: Site, tmp_path: Path) -> None:
-    for tag, given in Shown(written(site, tmp_path)).elements:
-        assert tag not in {"img", "iframe", "object", "embed", "form"} or given.get("method") == "dialog"
-        assert "src" not in given
-        assert (given.get("href") or "#").startswith(("#", "data:"))
+    for tag, attributes in ParsedPage(written(site, tmp_path)).elements:
+        assert tag not in {"img", "iframe", "object", "embed", "form"} or attributes.get("method") == "dialog"
+        assert "src" not in attributes
+        assert (attributes.get("href") or "#").startswith(("#", "data:"))
     style = static_files.content("page.css")
     assert "url(" not in style
     assert "@import" not in style
@@ -72,18 +72,18 @@ def test_a_report_that_cannot_be_written_leaves_the_old_one(
 
 
 def test_a_report_may_be_kept_in_any_storage(site: Site) -> None:
-    settings = rules(reports="memory://reports")
+    settings = page_settings(reports="memory://reports")
     assert report.write(site.url, settings, LAST) == "memory:///reports/lifecycle-2017-12-31.html"
-    assert report.kept(settings) == [LAST]
+    assert report.dates(settings) == [LAST]
     assert b"Prospects" in (report.read(settings, LAST) or b"")
 
 
 def test_reports_are_listed_and_served_in_a_sandbox(
     site: Site, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    settings = rules(reports=str(tmp_path))
+    settings = page_settings(reports=str(tmp_path))
     report.write(site.url, settings, LAST)
-    monkeypatch.setattr("tests.page.conftest.rules", lambda: settings)
+    monkeypatch.setattr("tests.page.conftest.page_settings", lambda: settings)
     assert "./reports/2017-12-31" in site.shown("/reports").links()
     answer = site.client.get("/reports/2017-12-31")
     assert "Prospects" in answer.text

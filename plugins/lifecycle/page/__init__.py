@@ -15,10 +15,10 @@ from fastapi import Depends, FastAPI, Request
 from fastapi.responses import FileResponse, HTMLResponse, Response
 from starlette.exceptions import HTTPException
 
-from lifecycle.page import answers, person, report, static_files, view
-from lifecycle.page.answers import answer, message
-from lifecycle.page.choice import language_of
-from lifecycle.page.words import words
+from lifecycle.page import person, report, responses, static_files, view
+from lifecycle.page.filters import requested_language
+from lifecycle.page.locales import locale_of
+from lifecycle.page.responses import message_page, render_page
 from lifecycle.settings import Settings
 
 A_YEAR = "private, max-age=31536000, immutable"
@@ -40,69 +40,71 @@ def application(settings: Settings, policy: AccessPolicy) -> FastAPI:
     app = FastAPI(
         title="Lifecycle", docs_url=None, redoc_url=None, openapi_url=None, dependencies=[Depends(policy.figures)]
     )
-    answers.prepare(app, settings)
-    _show_figures(app, settings, policy)
-    _show_people(app, settings, policy)
-    _show_files(app, settings)
+    responses.install(app, settings)
+    _add_figures(app, settings, policy)
+    _add_person(app, settings, policy)
+    _add_files(app, settings)
     return app
 
 
-def _show_figures(app: FastAPI, settings: Settings, policy: AccessPolicy) -> None:
+def _add_figures(app: FastAPI, settings: Settings, policy: AccessPolicy) -> None:
     @app.get("/")
-    def page(request: Request, may_see_people: Annotated[bool, Depends(policy.may_see_people)]) -> HTMLResponse:
-        found = view.page(policy.warehouse(), settings, request.query_params)
-        if found is None:
-            return message(request, settings, 200, *_no_night(request, settings))
-        shown = view.shown(found, settings)
-        return answer(request, "page", found.choice.language, **shown, is_report=False, may_see_people=may_see_people)
+    def main_page(request: Request, may_see_people: Annotated[bool, Depends(policy.may_see_people)]) -> HTMLResponse:
+        page = view.read_page(policy.warehouse(), settings, request.query_params)
+        if page is None:
+            return message_page(request, settings, 200, *_no_data_yet(request, settings))
+        values = {**view.template_values(page, settings), "is_report": False, "may_see_people": may_see_people}
+        return render_page(request, "page", page.filters.language, **values)
 
     @app.get("/gap/{scenario}")
-    def gap(request: Request, scenario: str) -> HTMLResponse:
-        found = view.line(policy.warehouse(), settings, request.query_params, scenario)
-        if found is None:
-            return message(request, settings, 200, *_no_night(request, settings))
-        if found.line is None:
+    def scenario_page(request: Request, scenario: str) -> HTMLResponse:
+        page = view.read_scenario(policy.warehouse(), settings, request.query_params, scenario)
+        if page is None:
+            return message_page(request, settings, 200, *_no_data_yet(request, settings))
+        if page.result is None:
             raise HTTPException(404)
-        given: dict[str, Any] = {
-            "line": found.line,
-            "choice": found.choice,
+        values: dict[str, Any] = {
+            "result": page.result,
+            "filters": page.filters,
             "currency": settings.currency,
             "is_report": False,
         }
-        return answer(request, "line", found.choice.language, **given)
+        return render_page(request, "scenario_page", page.filters.language, **values)
 
 
-def _show_people(app: FastAPI, settings: Settings, policy: AccessPolicy) -> None:
-    def show(request: Request, user: str, stated: str) -> HTMLResponse:
-        language = language_of(request.query_params, settings)
-        given: dict[str, Any] = {"stated": "", "problem": None, "person": None, "currency": settings.currency}
-        if not stated:
-            return answer(request, "person", language, **given)
-        _ = words(language).text
+def _add_person(app: FastAPI, settings: Settings, policy: AccessPolicy) -> None:
+    def person_page(request: Request, user: str, entered_id: str) -> HTMLResponse:
+        language = requested_language(request.query_params, settings)
+        values: dict[str, Any] = {"entered_id": "", "problem": None, "person": None, "currency": settings.currency}
+        if not entered_id:
+            return render_page(request, "person", language, **values)
+        _ = locale_of(language).text
         try:
-            wanted = UUID(stated)
+            person_id = UUID(entered_id)
         except ValueError:
-            given["problem"] = _("That is no id; one looks like 0004c4c7-ea45-8595-b53a-127673424bef.")
-            return answer(request, "person", language, 400, **given)
-        person.record(policy.warehouse(), user, wanted)
-        found = person.read(policy.warehouse(), wanted)
-        given |= {"stated": str(wanted), "person": found}
-        if found is None:
-            given["problem"] = _("Nobody has this id.")
-        return answer(request, "person", language, 200 if found else 404, **given)
+            values["problem"] = _(
+                "This is not a valid ID. A valid one looks like 0004c4c7-ea45-8595-b53a-127673424bef."
+            )
+            return render_page(request, "person", language, 400, **values)
+        person.record_view(policy.warehouse(), user, person_id)
+        history = person.read(policy.warehouse(), person_id)
+        values |= {"entered_id": str(person_id), "person": history}
+        if history is None:
+            values["problem"] = _("No person has this ID.")
+        return render_page(request, "person", language, 200 if history else 404, **values)
 
     @app.get("/person", dependencies=[Depends(policy.people)])
-    def linked(request: Request, user: Annotated[str, Depends(policy.user)]) -> HTMLResponse:
-        return show(request, user, request.query_params.get("id", "").strip())
+    def by_link(request: Request, user: Annotated[str, Depends(policy.user)]) -> HTMLResponse:
+        return person_page(request, user, request.query_params.get("id", "").strip())
 
     # the form posts, so that an id is in no address that a browser or a proxy keeps
     @app.post("/person", dependencies=[Depends(policy.people)])
-    def asked(
+    def by_form(
         request: Request,
         user: Annotated[str, Depends(policy.user)],
-        stated: Annotated[str, Depends(_posted_id)],
+        entered_id: Annotated[str, Depends(_posted_id)],
     ) -> HTMLResponse:
-        return show(request, user, stated)
+        return person_page(request, user, entered_id)
 
 
 async def _posted_id(request: Request) -> str:
@@ -110,31 +112,33 @@ async def _posted_id(request: Request) -> str:
     return parse_qs(body).get("id", [""])[0].strip()
 
 
-def _show_files(app: FastAPI, settings: Settings) -> None:
+def _add_files(app: FastAPI, settings: Settings) -> None:
     @app.get("/reports")
-    def reports(request: Request) -> HTMLResponse:
-        language = language_of(request.query_params, settings)
-        return answer(request, "reports", language, reports=report.kept(settings))
+    def report_list(request: Request) -> HTMLResponse:
+        language = requested_language(request.query_params, settings)
+        return render_page(request, "reports", language, reports=report.dates(settings))
 
     @app.get("/reports/{run_date}")
-    def kept(run_date: date) -> Response:
+    def report_file(run_date: date) -> Response:
         content = report.read(settings, run_date)
         if content is None:
             raise HTTPException(404)
-        return HTMLResponse(content, headers={"Content-Security-Policy": answers.POLICY_OF_FILES})
+        return HTMLResponse(content, headers={"Content-Security-Policy": responses.REPORT_POLICY})
 
     @app.get("/static/{name}")
-    def static(name: str) -> FileResponse:
-        found = static_files.path(name)
-        if found is None:
+    def static_file(name: str) -> FileResponse:
+        path = static_files.path(name)
+        if path is None:
             raise HTTPException(404)
-        headers = {"Cache-Control": A_YEAR}
-        return FileResponse(found, media_type=static_files.TYPES[name], headers=headers)
+        return FileResponse(path, media_type=static_files.TYPES[name], headers={"Cache-Control": A_YEAR})
 
 
-def _no_night(request: Request, settings: Settings) -> tuple[str, str]:
-    _ = words(language_of(request.query_params, settings)).text
+def _no_data_yet(request: Request, settings: Settings) -> tuple[str, str]:
+    _ = locale_of(requested_language(request.query_params, settings)).text
     return (
-        _("No night has run yet"),
-        _("The figures come with the first night: the DAG lifecycle_nightly, by its schedule or started by hand."),
+        _("No data yet"),
+        _(
+            "The figures appear after the first night. It runs as scheduled; to run it now, trigger the DAG"
+            " lifecycle_nightly."
+        ),
     )

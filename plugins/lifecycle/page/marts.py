@@ -1,4 +1,4 @@
-"""Reading marts: only those that are there, each row as a dataclass."""
+"""Reads the marts that exist, each row as a dataclass."""
 
 import re
 from dataclasses import dataclass
@@ -9,8 +9,8 @@ from psycopg.rows import class_row
 from lifecycle.errors import AccessDenied
 from lifecycle.warehouse import Connection
 
-FIGURES = "lifecycle_figures"
-PEOPLE = "lifecycle_people"
+FIGURES_ROLE = "lifecycle_figures"
+PEOPLE_ROLE = "lifecycle_people"
 
 TABLES = """
 select pg_namespace.nspname || '.' || pg_class.relname,
@@ -25,20 +25,20 @@ Row = TypeVar("Row")
 
 @dataclass(frozen=True, slots=True)
 class Marts:
-    """A transaction, and which tables are in its reach."""
+    """A transaction, and the tables that exist, each with whether it may be read."""
 
     connection: Connection
     tables: dict[str, bool]
 
     @classmethod
     def of(cls, connection: Connection) -> Self:
-        """Look once what is there."""
+        """Look up the tables once."""
         return cls(connection, dict(connection.execute(TABLES).fetchall()))
 
     def rows(self, kind: type[Row], query: str, **values: Any) -> list[Row]:
-        """What a query gives; nothing where a table that it names was not built yet.
+        """The rows of a query; none if one of its tables has not been built yet.
 
-        Raises ``AccessDenied`` where one is there and may not be read.
+        Raises ``AccessDenied`` if the login may not read one of them.
         """
         named = sorted(set(re.findall(r"\b(?:marts|delivery|raw|quality)\.\w+", query)))
         if not all(name in self.tables for name in named):

@@ -1,4 +1,4 @@
-"""The history of one person: without name and address, and only after it was recorded who looks."""
+"""The history of one person, without name and address. Each view is recorded before anything is read."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -6,31 +6,32 @@ from decimal import Decimal
 from uuid import UUID
 
 from lifecycle import warehouse
-from lifecycle.page.marts import PEOPLE, Marts
+from lifecycle.page.marts import PEOPLE_ROLE, Marts
 
-MOST_ROWS = 300
+MAX_ROWS = 300
 
 CUSTOMER = """
 select ruleset, stage, stage_since, next_stage, next_transition_on, vip, engagement, consent_state, consent_basis,
     first_seen_on, orders, revenue, as_of
 from marts.customers where person_id = %(person)s
 """
-STAYS = """
+STAGE_INTERVALS = """
 select stage, valid_from, valid_to, cause from marts.stage_intervals
 where person_id = %(person)s and ruleset = %(ruleset)s order by valid_from
 """
 PURCHASES = """
 select business_day, shop, orders, net, currency from marts.purchase_days
-where person_id = %(person)s order by business_day desc, shop limit %(most)s
+where person_id = %(person)s order by business_day desc, shop limit %(limit)s
 """
 MESSAGES = """
 select delivered_on, subject, opened_on, clicked_on, is_opened, is_clicked from marts.messages
-where person_id = %(person)s order by delivered_on desc, message_id limit %(most)s
+where person_id = %(person)s order by delivered_on desc, message_id limit %(limit)s
 """
-# the provider's answers and an approver's name stay out: the first may hold an address
+# the provider's responses are left out, since they may hold an address, and so is the approver's name
 LISTS = """
 select run_date, event, list_name, case event when 'decided: excluded' then detail end as reason from delivery.audit
-where person_id = %(person)s and event not like 'plan %%' order by at desc, run_id desc, event, list_name limit %(most)s
+where person_id = %(person)s and event not like 'plan %%'
+order by at desc, run_id desc, event, list_name limit %(limit)s
 """
 CONSENT = """
 select source, statement, says, said_at::date as said_on, is_decisive from marts.consent_evidence
@@ -62,8 +63,8 @@ class Customer:
 
 
 @dataclass(frozen=True, slots=True)
-class Stay:
-    """A time in a stage; the last one is open, and those after the last night come if nothing happens."""
+class StageInterval:
+    """A time in a stage; the last one is open, and later ones begin if the person buys nothing."""
 
     stage: str
     valid_from: date
@@ -96,7 +97,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class ListEvent:
-    """What was decided, sent or answered."""
+    """A decision about a list, a request to the provider or its response."""
 
     run_date: date
     event: str
@@ -106,7 +107,7 @@ class ListEvent:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """What speaks for or against consent."""
+    """A statement for or against consent."""
 
     source: str
     statement: str
@@ -117,7 +118,7 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """A border of stages that a late fact moved."""
+    """A change of stage that late data has corrected."""
 
     occurred_on: date
     believed_stage: str | None
@@ -127,10 +128,10 @@ class Correction:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """All that is shown of a person."""
+    """Everything that is shown of a person."""
 
     customer: Customer
-    stays: list[Stay]
+    stage_intervals: list[StageInterval]
     purchases: list[Purchase]
     messages: list[Message]
     lists: list[ListEvent]
@@ -138,35 +139,35 @@ class Person:
     corrections: list[Correction]
 
     def past(self) -> list[tuple[str, date, date]]:
-        """The stays up to the last night, as (stage, from, to)."""
+        """The stage intervals up to the last night, as (stage, from, to)."""
         last = self.customer.as_of
         return [
-            (stay.stage, stay.valid_from, min(stay.valid_to or last, last))
-            for stay in self.stays
-            if stay.valid_from <= last
+            (interval.stage, interval.valid_from, min(interval.valid_to or last, last))
+            for interval in self.stage_intervals
+            if interval.valid_from <= last
         ]
 
 
-def record(url: str, user: str, person: UUID) -> None:
-    """Keep that somebody looks; committed before anything is read."""
-    with warehouse.acting_as(url, PEOPLE, read_only=False) as connection:
+def record_view(url: str, user: str, person: UUID) -> None:
+    """Record that a user views a person; committed before anything is read."""
+    with warehouse.acting_as(url, PEOPLE_ROLE, read_only=False) as connection:
         connection.execute("select access.record(%s, %s)", [user, person])
 
 
 def read(url: str, person: UUID) -> Person | None:
     """A person's history; None if nobody has this id."""
-    with warehouse.acting_as(url, PEOPLE) as connection:
+    with warehouse.acting_as(url, PEOPLE_ROLE) as connection:
         marts = Marts.of(connection)
-        found = marts.rows(Customer, CUSTOMER, person=person)
-        if not found:
+        customers = marts.rows(Customer, CUSTOMER, person=person)
+        if not customers:
             return None
-        about = {"person": person, "ruleset": found[0].ruleset}
+        parameters = {"person": person, "ruleset": customers[0].ruleset}
         return Person(
-            found[0],
-            marts.rows(Stay, STAYS, **about),
-            marts.rows(Purchase, PURCHASES, person=person, most=MOST_ROWS),
-            marts.rows(Message, MESSAGES, person=person, most=MOST_ROWS),
-            marts.rows(ListEvent, LISTS, person=person, most=MOST_ROWS),
+            customers[0],
+            marts.rows(StageInterval, STAGE_INTERVALS, **parameters),
+            marts.rows(Purchase, PURCHASES, person=person, limit=MAX_ROWS),
+            marts.rows(Message, MESSAGES, person=person, limit=MAX_ROWS),
+            marts.rows(ListEvent, LISTS, person=person, limit=MAX_ROWS),
             marts.rows(Statement, CONSENT, person=person),
-            marts.rows(Correction, CORRECTIONS, **about),
+            marts.rows(Correction, CORRECTIONS, **parameters),
         )

@@ -1,4 +1,4 @@
-"""The page of one night as a file that needs nothing else: no server, no network, no right; it holds sums alone."""
+"""The page of one night as a single file, which needs no server, network or login and holds aggregates only."""
 
 import contextlib
 import os
@@ -10,36 +10,36 @@ from uuid import uuid4
 
 from lifecycle import warehouse
 from lifecycle.page import figures, render, static_files, view
-from lifecycle.page.choice import usual
-from lifecycle.page.marts import FIGURES, Marts
+from lifecycle.page.filters import default_filters
+from lifecycle.page.marts import FIGURES_ROLE, Marts
 from lifecycle.settings import PROJECT, Settings
 
 NAME = re.compile(r"lifecycle-(\d{4}-\d\d-\d\d)\.html")
 
 
 def write(url: str, settings: Settings, run_date: date, language: str | None = None) -> str:
-    """Write the report of a night, of 90 days up to it, and return its place; the same figures give the same bytes."""
+    """Write the report of the 90 days up to a night and return its URL; the same figures give the same bytes."""
     content = _content(url, settings, run_date, language or settings.language).encode()
     storage, folder = _folder(settings)
-    place, unfinished = f"{folder}/lifecycle-{run_date}.html", f"{folder}/.{uuid4().hex}.tmp"
+    path, unfinished = f"{folder}/lifecycle-{run_date}.html", f"{folder}/.{uuid4().hex}.tmp"
     storage.makedirs(folder, exist_ok=True)
     try:
         storage.pipe_file(unfinished, content)
-        storage.mv(unfinished, place)
+        storage.mv(unfinished, path)
     except Exception:
         with contextlib.suppress(OSError):
             storage.rm_file(unfinished)
         raise
-    return str(storage.unstrip_protocol(place))
+    return str(storage.unstrip_protocol(path))
 
 
-def kept(settings: Settings) -> list[date]:
-    """The nights of which there is a report, the newest first."""
+def dates(settings: Settings) -> list[date]:
+    """The nights that have a report, the newest first."""
     storage, folder = _folder(settings)
     if not storage.isdir(folder):
         return []
-    names = [NAME.fullmatch(PurePosixPath(path).name) for path in storage.ls(folder, detail=False)]
-    return sorted((date.fromisoformat(name[1]) for name in names if name), reverse=True)
+    matches = [NAME.fullmatch(PurePosixPath(path).name) for path in storage.ls(folder, detail=False)]
+    return sorted((date.fromisoformat(match[1]) for match in matches if match), reverse=True)
 
 
 def read(settings: Settings, run_date: date) -> bytes | None:
@@ -52,22 +52,22 @@ def read(settings: Settings, run_date: date) -> bytes | None:
 
 
 def _folder(settings: Settings) -> tuple[Any, str]:
-    """Where reports are kept: a folder of any storage; a relative one lies where nights leave their files."""
+    """The folder of the reports in any storage; a relative one is below the work folder of the nights."""
     from fsspec.core import url_to_fs
 
-    stated, work = settings.reports, Path(os.environ.get("LIFECYCLE_WORK") or PROJECT / "build")
-    storage, folder = url_to_fs(stated if "://" in stated else str(work / stated))
+    reports, work = settings.reports, Path(os.environ.get("LIFECYCLE_WORK") or PROJECT / "build")
+    storage, folder = url_to_fs(reports if "://" in reports else str(work / reports))
     return storage, str(folder).rstrip("/")
 
 
 def _content(url: str, settings: Settings, run_date: date, language: str) -> str:
-    choice = usual(settings, run_date, language)
-    with warehouse.acting_as(url, FIGURES) as connection:
-        found = figures.read(Marts.of(connection), settings, choice, is_whole=True)
-    shown = view.shown(view.View(run_date, choice, found), settings)
+    filters = default_filters(settings, run_date, language)
+    with warehouse.acting_as(url, FIGURES_ROLE) as connection:
+        values = figures.read(Marts.of(connection), settings, filters, is_whole=True)
+    page = view.template_values(view.View(run_date, filters, values), settings)
     files = {
         "style": static_files.content("page.css"),
         "script": static_files.content("page.js"),
         "plotly": static_files.content(static_files.PLOTLY),
     }
-    return render.html("report", language, **shown, **files, is_report=True, root="./")
+    return render.html("report", language, **page, **files, is_report=True, root="./")

@@ -4,117 +4,114 @@ from decimal import Decimal
 
 from lifecycle.page.figures.deliveries import Run
 from lifecycle.page.figures.effects import Effect
-from lifecycle.page.figures.gap import Line, Worth
-from lifecycle.page.tables import ANSWERS, CARRIERS, REVENUE, TRIGGERS
-from lifecycle.page.words import MINUS, NOTHING, Words
+from lifecycle.page.figures.gap import ScenarioResult, Worth
+from lifecycle.page.labels import APPROVALS, RECOGNITION, REVENUE, TRIGGERS
+from lifecycle.page.locales import DASH, MINUS, Locale
 
 
-def word(table: dict[str, str], key: str, say: Words) -> str:
-    """A word of a table, or, of a key that it does not know, the key without underscores."""
-    return say.text(table[key]) if key in table else key.replace("_", " ")
+def recognition(result: ScenarioResult, locale: Locale) -> str:
+    """By what the scenario's messages are recognised at the provider."""
+    kind, name = result.scenario.recognised_by, result.scenario.recognised_as
+    if not kind:
+        return locale.text("Not set up at the email provider yet.")
+    return locale.text("Recognised by %s.") % (locale.label(RECOGNITION, kind) % name if kind in RECOGNITION else name)
 
 
-def carrier(line: Line, say: Words) -> str:
-    """What at the provider is taken for this contact."""
-    by, stated = line.scenario.recognised_by, line.scenario.recognised_as
-    if not by:
-        return say.text("Nothing at the provider does this yet.")
-    return say.text("Recognised by %s.") % (word(CARRIERS, by, say) % stated if by in CARRIERS else stated)
-
-
-def trigger(line: Line, say: Words) -> str:
-    """When it is due, and for how long."""
-    scenario = line.scenario
-    said = [word(TRIGGERS, scenario.trigger, say)]
+def trigger(result: ScenarioResult, locale: Locale) -> str:
+    """When the contact is due, and for how long."""
+    scenario = result.scenario
+    parts = [locale.label(TRIGGERS, scenario.trigger)]
     if scenario.after_days:
-        said.append(say.plural("%s day later", "%s days later", scenario.after_days) % scenario.after_days)
+        parts.append(locale.plural("%s day later", "%s days later", scenario.after_days) % scenario.after_days)
     if scenario.due_within_days is not None:
-        within = scenario.due_within_days
-        said.append(say.plural("within %s day", "within %s days", within) % within)
-    return ", ".join(said)
+        days = scenario.due_within_days
+        parts.append(locale.plural("within %s day", "within %s days", days) % days)
+    return ", ".join(parts)
 
 
-def worth(line: Line, currency: str, say: Words) -> str:
-    """What it would bring to contact those who were not, with what that rests on; or why nobody can say."""
-    found = line.worth
-    if found and found.people:
-        return _worth(found, currency, say)
-    if not line.scenario.is_measured:
-        return say.text("No worth can be told: who is due for this contact is in no data that the warehouse holds.")
-    if not line.total("not_contacted"):
-        return say.text("Nobody was left out, so nothing was missed.")
-    if not line.scenario.audience:
-        return say.text("No worth can be told: no audience with a hold-out measures what this contact brings.")
-    unknown = say.text("No worth can be told: the hold-out of “%s” has not shown (yet) that contacts bring revenue.")
-    return unknown % line.scenario.audience
-
-
-def _worth(found: Worth, currency: str, say: Words) -> str:
-    each = [say.money(Decimal(value) / found.people, currency) for value in (found.total, found.low, found.high)]
-    told = say.text(
-        "%(people)s people at %(each)s each (%(low)s to %(high)s) = %(total)s, measured on %(contacted)s contacted and"
-        " %(held_out)s held out in “%(audience)s”."
+def worth(result: ScenarioResult, currency: str, locale: Locale) -> str:
+    """What the missing contacts are worth and what that estimate rests on, or why there is no estimate."""
+    estimate = result.worth
+    if estimate and estimate.people:
+        return _estimate(estimate, currency, locale)
+    if not result.scenario.is_measured:
+        return locale.text("No value can be estimated: no data source says when this contact is due.")
+    if not result.total("not_contacted"):
+        return locale.text("No contact is missing.")
+    if not result.scenario.audience:
+        return locale.text("No value can be estimated: no audience with a control group measures this contact.")
+    unproven = locale.text(
+        "No value can be estimated: the control group of “%s” does not show (yet) that contacts bring revenue."
     )
-    return told % {
-        "people": say.number(found.people),
-        "each": each[0],
-        "low": each[1],
-        "high": each[2],
-        "total": say.money(found.total, currency),
-        "contacted": say.number(found.contacted),
-        "held_out": say.number(found.held_out),
-        "audience": found.audience,
+    return unproven % result.scenario.audience
+
+
+def _estimate(estimate: Worth, currency: str, locale: Locale) -> str:
+    totals = (estimate.total, estimate.low, estimate.high)
+    each, low, high = (locale.money(Decimal(total) / estimate.people, currency) for total in totals)
+    sentence = locale.text(
+        "Value of the missing contacts: %(people)s people at %(each)s each (%(low)s to %(high)s) = %(total)s, measured"
+        " on %(contacted)s contacted and %(held_out)s held-out people in “%(audience)s”."
+    )
+    return sentence % {
+        "people": locale.number(estimate.people),
+        "each": each,
+        "low": low,
+        "high": high,
+        "total": locale.money(estimate.total, currency),
+        "contacted": locale.number(estimate.contacted),
+        "held_out": locale.number(estimate.held_out),
+        "audience": estimate.audience,
     }
 
 
-def amount(value: Decimal | None, metric: str, currency: str, say: Words) -> str:
+def amount(value: Decimal | None, metric: str, currency: str, locale: Locale) -> str:
     """A mean: money, or a share."""
     if value is None:
-        return NOTHING
-    return say.money(value, currency) if metric == REVENUE else say.share(value, 2)
+        return DASH
+    return locale.money(value, currency) if metric == REVENUE else locale.share(value, 2)
 
 
-def difference(value: Decimal | None, metric: str, currency: str, say: Words) -> str:
+def difference(value: Decimal | None, metric: str, currency: str, locale: Locale) -> str:
     """A lift with its sign: money, or percentage points."""
     if value is None:
-        return NOTHING
-    return say.text("%s points") % _signed(value, metric, say) if metric != REVENUE else _priced(value, currency, say)
+        return DASH
+    if metric == REVENUE:
+        sign = "+" if value > 0 else MINUS if value < 0 else "±"
+        return sign + locale.money(abs(value), currency)
+    return locale.text("%s points") % _signed(value, metric, locale)
 
 
-def interval(low: Decimal | None, high: Decimal | None, metric: str, say: Words) -> str:
-    """From where to where a lift may lie, without its unit."""
+def interval(low: Decimal | None, high: Decimal | None, metric: str, locale: Locale) -> str:
+    """The bounds of a lift, without its unit."""
     if low is None or high is None:
-        return NOTHING
-    return say.text("%(low)s to %(high)s") % {"low": _signed(low, metric, say), "high": _signed(high, metric, say)}
+        return DASH
+    bounds = {"low": _signed(low, metric, locale), "high": _signed(high, metric, locale)}
+    return locale.text("%(low)s to %(high)s") % bounds
 
 
-def effect(found: Effect, currency: str, say: Words) -> str:
-    """What can honestly be said about an effect."""
-    if found.verdict == "too_few" or found.always_low is None:
-        return say.text("Too few people to say anything yet.")
-    told = {
-        "lift": difference(found.lift, found.metric, currency, say),
-        "range": interval(found.always_low, found.always_high, found.metric, say),
+def effect(measured: Effect, currency: str, locale: Locale) -> str:
+    """What an effect's verdict means."""
+    if measured.verdict == "too_few" or measured.always_low is None:
+        return locale.text("Not enough people yet.")
+    values = {
+        "lift": difference(measured.lift, measured.metric, currency, locale),
+        "range": interval(measured.always_low, measured.always_high, measured.metric, locale),
     }
-    if found.verdict == "higher":
-        return say.text("Higher among the contacted by %(lift)s (%(range)s).") % told
-    if found.verdict == "lower":
-        return say.text("Lower among the contacted: %(lift)s (%(range)s).") % told
-    return say.text("Not yet distinguishable from no effect: anything from %(range)s is possible.") % told
+    if measured.verdict == "higher":
+        return locale.text("Higher for contacted people by %(lift)s (%(range)s).") % values
+    if measured.verdict == "lower":
+        return locale.text("Lower for contacted people: %(lift)s (%(range)s).") % values
+    return locale.text("No effect shown yet: the true difference may be anything from %(range)s.") % values
 
 
-def _signed(value: Decimal, metric: str, say: Words) -> str:
-    return say.signed(value if metric == REVENUE else value * 100, 2)
+def _signed(value: Decimal, metric: str, locale: Locale) -> str:
+    return locale.signed(value if metric == REVENUE else value * 100, 2)
 
 
-def _priced(value: Decimal, currency: str, say: Words) -> str:
-    sign = "+" if value > 0 else MINUS if value < 0 else "±"
-    return sign + say.money(abs(value), currency)
-
-
-def guard(run: Run, say: Words) -> str:
-    """What stopped a plan, and what was answered."""
+def guard(run: Run, locale: Locale) -> str:
+    """Which guards stopped a plan, and whether somebody approved it."""
     if not run.stopped_by:
         return ""
-    answer = word(ANSWERS, run.answer, say) if run.answer else say.text("waiting for an answer")
-    return say.text("Stopped by %(guards)s: %(answer)s.") % {"guards": run.stopped_by, "answer": answer}
+    approval = locale.label(APPROVALS, run.answer) if run.answer else locale.text("waiting for approval")
+    return locale.text("Stopped by %(guards)s: %(answer)s.") % {"guards": run.stopped_by, "answer": approval}

@@ -1,4 +1,4 @@
-"""What the page is drawn with: our style and script, and Plotly's, from its package."""
+"""Style sheet and script of the page, and Plotly's script from its package."""
 
 import functools
 import hashlib
@@ -12,7 +12,7 @@ TYPES = {"page.css": "text/css", "page.js": "text/javascript", PLOTLY: "text/jav
 
 
 def path(name: str) -> Path | None:
-    """Where a file lies; None if it is none of the page's."""
+    """The path of a static file; None if there is no such file."""
     if name not in TYPES:
         return None
     return _plotly() if name == PLOTLY else OWN / name
@@ -20,14 +20,14 @@ def path(name: str) -> Path | None:
 
 @functools.cache
 def content(name: str) -> str:
-    """What a file holds."""
-    found = path(name)
-    return found.read_text(encoding="utf-8") if found else ""
+    """The text of a static file."""
+    file = path(name)
+    return file.read_text(encoding="utf-8") if file else ""
 
 
 @functools.cache
 def versions() -> dict[str, str]:
-    """What a link to a file names, so that another version of it is another link."""
+    """Versions for the links to static files, so that a browser loads a changed file again."""
     own = hashlib.sha256((content("page.css") + content("page.js")).encode()).hexdigest()[:12]
     return {"version": own, "plotly_version": version("plotly")}
 

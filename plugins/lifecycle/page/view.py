@@ -1,4 +1,4 @@
-"""One page's figures, read in one transaction."""
+"""The figures of one page, read in one transaction."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,56 +7,56 @@ from typing import Any
 
 from lifecycle import warehouse
 from lifecycle.page import figures
-from lifecycle.page.choice import PRESETS, Choice, checked
 from lifecycle.page.figures import gap, nights
-from lifecycle.page.marts import FIGURES, Marts
+from lifecycle.page.filters import PRESETS, Filters, parse_filters
+from lifecycle.page.marts import FIGURES_ROLE, Marts
 from lifecycle.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A page as asked for; ``last`` is the last night."""
+    """The figures of the main page."""
 
-    last: date
-    choice: Choice
+    last_night: date
+    filters: Filters
     figures: figures.Figures
 
 
 @dataclass(frozen=True, slots=True)
-class LineView:
-    """One scenario's figures; no line where the catalogue has no such scenario."""
+class ScenarioView:
+    """The figures of one scenario; ``result`` is None if the catalogue has no such scenario."""
 
-    choice: Choice
-    line: gap.Line | None
+    filters: Filters
+    result: gap.ScenarioResult | None
 
 
-def page(url: str, settings: Settings, given: Mapping[str, str]) -> View | None:
+def read_page(url: str, settings: Settings, query: Mapping[str, str]) -> View | None:
     """All figures, or None before the first night."""
-    with warehouse.acting_as(url, FIGURES) as connection:
+    with warehouse.acting_as(url, FIGURES_ROLE) as connection:
         marts = Marts.of(connection)
-        last = nights.last_night(marts)
-        if last is None:
+        last_night = nights.last_night(marts)
+        if last_night is None:
             return None
-        choice = checked(given, settings, last)
-        return View(last, choice, figures.read(marts, settings, choice))
+        filters = parse_filters(query, settings, last_night)
+        return View(last_night, filters, figures.read(marts, settings, filters))
 
 
-def line(url: str, settings: Settings, given: Mapping[str, str], scenario: str) -> LineView | None:
+def read_scenario(url: str, settings: Settings, query: Mapping[str, str], scenario: str) -> ScenarioView | None:
     """One scenario's figures, or None before the first night."""
-    with warehouse.acting_as(url, FIGURES) as connection:
+    with warehouse.acting_as(url, FIGURES_ROLE) as connection:
         marts = Marts.of(connection)
-        last = nights.last_night(marts)
-        if last is None:
+        last_night = nights.last_night(marts)
+        if last_night is None:
             return None
-        choice = checked(given, settings, last)
-        return LineView(choice, gap.read_line(marts, settings, choice, scenario))
+        filters = parse_filters(query, settings, last_night)
+        return ScenarioView(filters, gap.read_scenario(marts, settings, filters, scenario))
 
 
-def shown(view: View, settings: Settings) -> dict[str, Any]:
-    """What the templates of a page are given."""
+def template_values(view: View, settings: Settings) -> dict[str, Any]:
+    """The variables of the main page's templates."""
     return {
-        "last": view.last,
-        "choice": view.choice,
+        "last_night": view.last_night,
+        "filters": view.filters,
         "figures": view.figures,
         "settings": settings,
         "shops": list(settings.shops),

@@ -112,7 +112,7 @@ class Settings(Section):
     sweeps: Sweeps = Sweeps()
     measuring: Measuring = Measuring()
     keep_deliveries_days: Annotated[int, Field(ge=30, le=36500)] = 730
-    language: Literal["de", "en"] = "en"
+    language: Literal["en", "de", "de_CH"] = "en"
     reports: Annotated[str, Field(min_length=1)] = "reports"
 
     @model_validator(mode="after")

@@ -1,16 +1,16 @@
-"""All figures of a page, read from the marts in one transaction: sums, never a row for each person."""
+"""All figures of a page, read from the marts in one transaction: aggregates only, no row of a person."""
 
 from dataclasses import dataclass
 
-from lifecycle.page.choice import Choice
 from lifecycle.page.figures import deliveries, effects, engagement, gap, nights, stages
+from lifecycle.page.filters import Filters
 from lifecycle.page.marts import Marts
 from lifecycle.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """One page's figures, a part for each section."""
+    """The figures of the page by section."""
 
     stages: stages.Stages
     gap: gap.Gap
@@ -20,13 +20,13 @@ class Figures:
     nights: nights.Nights
 
 
-def read(marts: Marts, settings: Settings, choice: Choice, *, is_whole: bool = False) -> Figures:
-    """Everything that a page shows; ``is_whole``: with the days of each scenario."""
+def read(marts: Marts, settings: Settings, filters: Filters, *, is_whole: bool = False) -> Figures:
+    """The figures of all sections; ``is_whole``: with the days of each scenario."""
     return Figures(
-        stages.read(marts, choice),
-        gap.read(marts, settings, choice, is_whole=is_whole),
+        stages.read(marts, filters),
+        gap.read(marts, settings, filters, is_whole=is_whole),
         effects.read(marts),
-        deliveries.read(marts, choice),
-        engagement.read(marts, choice),
-        nights.read(marts, choice),
+        deliveries.read(marts, filters),
+        engagement.read(marts, filters),
+        nights.read(marts, filters),
     )

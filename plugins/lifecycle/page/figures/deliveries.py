@@ -1,12 +1,12 @@
-"""The audiences and what became of their delivery."""
+"""Audiences and deliveries."""
 
 from dataclasses import dataclass
 from datetime import date
 
-from lifecycle.page.choice import Choice
+from lifecycle.page.filters import Filters
 from lifecycle.page.marts import Marts
 
-MOST_RUNS = 14
+MAX_RUNS = 14
 
 # the last run of the range, the one of the night before it, and the first of the range
 AUDIENCES = """
@@ -37,13 +37,13 @@ select run_id, run_date, destination, is_dry_run, stopped_by, answer, delivered_
     (summary -> 'delivery' ->> 'planned')::bigint as planned, (summary -> 'delivery' ->> 'sent')::bigint as sent,
     (summary -> 'delivery' ->> 'confirmed')::bigint as confirmed,
     (summary -> 'delivery' ->> 'rejected')::bigint as rejected
-from delivery.run where run_date between %(start)s and %(end)s order by run_date desc, run_id desc limit %(most)s
+from delivery.run where run_date between %(start)s and %(end)s order by run_date desc, run_id desc limit %(limit)s
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Audience:
-    """One list in the last plan; ``change`` is against the night before, None if it did not exist then."""
+    """One list in the last plan; ``change`` is since the night before, None if the list is new."""
 
     audience: str
     list_name: str
@@ -59,7 +59,7 @@ class Audience:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One plan and what was sent of it; None where the night did not get so far."""
+    """One plan and its delivery; counts are None if the night stopped before."""
 
     run_id: int
     run_date: date
@@ -76,18 +76,18 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Deliveries:
-    """Lists as planned last, and the last runs of the range."""
+    """The lists of the last plan, and the last runs of the range."""
 
     audiences: list[Audience]
     runs: list[Run]
 
     @property
     def last(self) -> Run | None:
-        """The last run that was no trial."""
+        """The last run that was not a dry run."""
         return next((run for run in self.runs if not run.is_dry_run), None)
 
 
-def read(marts: Marts, choice: Choice) -> Deliveries:
+def read(marts: Marts, filters: Filters) -> Deliveries:
     """Audiences as of the end of the range, runs within it."""
-    days = {"start": choice.start, "end": choice.end}
-    return Deliveries(marts.rows(Audience, AUDIENCES, **days), marts.rows(Run, RUNS, **days, most=MOST_RUNS))
+    days = {"start": filters.start, "end": filters.end}
+    return Deliveries(marts.rows(Audience, AUDIENCES, **days), marts.rows(Run, RUNS, **days, limit=MAX_RUNS))

@@ -1,4 +1,4 @@
-"""What the contact brings: those who were contacted against those who were held out by lot."""
+"""The effect of contacts: contacted people compared with a control group held out at random."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -16,7 +16,7 @@ order by audience, case metric when 'clicked' then 1 when 'ordered' then 2 else 
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """One audience by one measure; means are shares or, of revenue, money a person."""
+    """One metric of one audience; means are shares, or money per person for revenue."""
 
     audience: str
     metric: str
@@ -37,5 +37,5 @@ class Effect:
 
 
 def read(marts: Marts) -> list[Effect]:
-    """Every audience that ever held somebody out, as of the last night."""
+    """Every audience that has had a control group, as of the last night."""
     return marts.rows(Effect, EFFECTS)

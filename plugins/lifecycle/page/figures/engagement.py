@@ -1,10 +1,10 @@
-"""Messages and who reads them: the second axis, apart from the stages."""
+"""Messages over time, and engagement by stage."""
 
 from dataclasses import dataclass
 from datetime import date
 
-from lifecycle.page.choice import Choice
-from lifecycle.page.figures.stages import MOST_DAYS
+from lifecycle.page.figures.stages import MAX_DAYS
+from lifecycle.page.filters import Filters
 from lifecycle.page.marts import Marts
 
 DAILY = """
@@ -21,7 +21,7 @@ group by stage, engagement order by stage, engagement
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """Messages by the day of their delivery, addresses by the day on which they were lost."""
+    """Messages by day of delivery; bounces and unsubscribes by the day on which they happened."""
 
     day: date
     delivered: int
@@ -32,8 +32,8 @@ class Day:
 
 
 @dataclass(frozen=True, slots=True)
-class Engaged:
-    """How many of a stage are so engaged, as of the last night."""
+class StageEngagement:
+    """The people of one stage with one level of engagement, as of the last night."""
 
     stage: str
     engagement: str
@@ -45,7 +45,7 @@ class Engagement:
     """Messages over time, and persons by stage."""
 
     days: list[Day]
-    by_stage: list[Engaged]
+    by_stage: list[StageEngagement]
 
     @property
     def stages(self) -> dict[str, dict[str, int]]:
@@ -56,9 +56,9 @@ class Engagement:
         return table
 
 
-def read(marts: Marts, choice: Choice) -> Engagement:
+def read(marts: Marts, filters: Filters) -> Engagement:
     """Messages of the range, persons as of the last night."""
-    grain = "week" if choice.days > MOST_DAYS else "day"
+    grain = "week" if filters.days > MAX_DAYS else "day"
     return Engagement(
-        marts.rows(Day, DAILY, grain=grain, start=choice.start, end=choice.end), marts.rows(Engaged, BY_STAGE)
+        marts.rows(Day, DAILY, grain=grain, start=filters.start, end=filters.end), marts.rows(StageEngagement, BY_STAGE)
     )

@@ -1,12 +1,12 @@
-"""The gap between contacts that are owed and contacts that are given, for each scenario of the catalogue."""
+"""Gap analysis: for each scenario of the catalogue, the contacts that were due, sent and missing."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 
-from lifecycle.page.choice import Choice
 from lifecycle.page.figures.stages import Phase, phases
+from lifecycle.page.filters import Filters
 from lifecycle.page.marts import Marts
 from lifecycle.settings import Settings
 
@@ -29,7 +29,7 @@ select scenario, day, sum(not_due) as not_due,
 from marts.contact_gap_daily where day between %(start)s and %(end)s and scenario = any(%(scenarios)s)
 group by scenario, day order by scenario, day
 """
-STANDINGS = """
+AUDIENCE_STATUSES = """
 select scenario, standing, exclusion, sum(concerned) as concerned,
     sum(contacted_in_time) as contacted_in_time, sum(contacted_late) as contacted_late, sum(pending) as pending,
     sum(not_contacted) as not_contacted, sum(held_out) as held_out, sum(not_contactable) as not_contactable
@@ -40,7 +40,7 @@ group by scenario, standing, exclusion having sum(concerned) > 0 order by scenar
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """One contact of the catalogue, as it stands there."""
+    """One contact of the catalogue."""
 
     scenario: str
     name: str
@@ -61,8 +61,8 @@ class Scenario:
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
-    """How dues of a scenario ended; counts of people."""
+class DueOutcomes:
+    """What became of a scenario's due contacts; counts of people."""
 
     scenario: str
     contacted_in_time: int
@@ -74,8 +74,8 @@ class Ended:
 
 
 @dataclass(frozen=True, slots=True)
-class Month(Ended):
-    """What a month's dues came to, and what is worth to do."""
+class Month(DueOutcomes):
+    """A month's due contacts, responses, and the value of the missing ones."""
 
     month: date
     concerned: int
@@ -96,21 +96,21 @@ class Month(Ended):
 
     @property
     def contacted(self) -> int:
-        """Those who were due and contacted: the base of every response."""
+        """People who were due and contacted: the base of every response rate."""
         return self.contacted_in_time + self.contacted_late
 
 
 @dataclass(frozen=True, slots=True)
-class Day(Ended):
-    """What the dues of one day came to."""
+class Day(DueOutcomes):
+    """The due contacts of one day."""
 
     day: date
     not_due: int
 
 
 @dataclass(frozen=True, slots=True)
-class Standing(Ended):
-    """What the dues of those came to of whom a scenario's audience had decided so."""
+class AudienceStatus(DueOutcomes):
+    """The due contacts of the people with one status in the scenario's audience."""
 
     standing: str
     exclusion: str
@@ -119,7 +119,7 @@ class Standing(Ended):
 
 @dataclass(frozen=True, slots=True)
 class Worth:
-    """What it is worth to contact those who were not: so many times the lift that an experiment has measured."""
+    """The value of the missing contacts: people times the lift that an experiment has measured."""
 
     people: int
     total: Decimal
@@ -131,7 +131,7 @@ class Worth:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ScenarioResult:
     """A scenario over the months of the range."""
 
     scenario: Scenario
@@ -139,74 +139,74 @@ class Line:
     months: list[Month]
     verdict: str | None
     days: list[Day] = field(default_factory=list)
-    standings: list[Standing] = field(default_factory=list)
+    audience_statuses: list[AudienceStatus] = field(default_factory=list)
 
     def total(self, figure: str) -> int:
         """The sum of a figure over the months."""
         return sum(getattr(month, figure) or 0 for month in self.months)
 
     def has(self, figure: str) -> bool:
-        """Whether any month knows the figure: opens are of e-mail alone."""
+        """Whether any month has the figure: opens exist for email only."""
         return any(getattr(month, figure) is not None for month in self.months)
 
     @property
     def worth(self) -> Worth | None:
-        """The worth of the whole range, where an experiment tells of any."""
-        told = [month for month in self.months if month.worth is not None]
-        if not told:
+        """The worth of the whole range; None if no experiment has shown an effect."""
+        estimated = [month for month in self.months if month.worth is not None]
+        if not estimated:
             return None
         return Worth(
-            sum(month.not_contacted for month in told),
-            sum((month.worth or Decimal(0) for month in told), Decimal(0)),
-            sum((month.worth_low or Decimal(0) for month in told), Decimal(0)),
-            sum((month.worth_high or Decimal(0) for month in told), Decimal(0)),
-            told[-1].worth_audience or "",
-            told[-1].worth_contacted or 0,
-            told[-1].worth_held_out or 0,
+            sum(month.not_contacted for month in estimated),
+            sum((month.worth or Decimal(0) for month in estimated), Decimal(0)),
+            sum((month.worth_low or Decimal(0) for month in estimated), Decimal(0)),
+            sum((month.worth_high or Decimal(0) for month in estimated), Decimal(0)),
+            estimated[-1].worth_audience or "",
+            estimated[-1].worth_contacted or 0,
+            estimated[-1].worth_held_out or 0,
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """All scenarios, and the columns that they stand in."""
+    """All scenarios, and the columns of their table."""
 
     phases: list[Phase]
-    lines: list[Line]
+    results: list[ScenarioResult]
 
     @property
-    def measured(self) -> list[Line]:
-        """Those whose dues the warehouse can tell."""
-        return [line for line in self.lines if line.scenario.is_measured]
+    def measured(self) -> list[ScenarioResult]:
+        """The scenarios whose due contacts are known."""
+        return [result for result in self.results if result.scenario.is_measured]
 
     def total(self, figure: str) -> int:
         """The sum of a figure over the scenarios that are measured."""
-        return sum(line.total(figure) for line in self.measured)
+        return sum(result.total(figure) for result in self.measured)
 
 
-def read(marts: Marts, settings: Settings, choice: Choice, *, is_whole: bool = False) -> Gap:
-    """Every scenario over the months that the range touches; ``is_whole``: with days and standings."""
+def read(marts: Marts, settings: Settings, filters: Filters, *, is_whole: bool = False) -> Gap:
+    """Every scenario over the months that the range touches; ``is_whole``: with days and audience statuses."""
     catalogue = marts.rows(Scenario, CATALOGUE)
-    found = phases(marts, choice)
-    months = marts.rows(Month, MONTHS, start=choice.start, end=choice.end)
-    lines = [_line(each, found, months, settings.measuring.live_share) for each in catalogue]
-    return Gap(found, _detailed(marts, choice, lines) if is_whole else lines)
+    columns = phases(marts, filters)
+    months = marts.rows(Month, MONTHS, start=filters.start, end=filters.end)
+    results = [_result(scenario, columns, months, settings.measuring.live_share) for scenario in catalogue]
+    return Gap(columns, _detailed(marts, filters, results) if is_whole else results)
 
 
-def read_line(marts: Marts, settings: Settings, choice: Choice, scenario: str) -> Line | None:
-    """One scenario with its days and standings; None if the catalogue has none of that name."""
-    lines = [line for line in read(marts, settings, choice).lines if line.scenario.scenario == scenario]
-    return next(iter(_detailed(marts, choice, lines)), None)
+def read_scenario(marts: Marts, settings: Settings, filters: Filters, scenario: str) -> ScenarioResult | None:
+    """One scenario with its days and audience_statuses; None if the catalogue has none of that name."""
+    results = [result for result in read(marts, settings, filters).results if result.scenario.scenario == scenario]
+    return next(iter(_detailed(marts, filters, results)), None)
 
 
 def verdict(scenario: Scenario, months: Iterable[Month], live_share: float) -> str | None:
-    """The same rule as in the mart, over the sums of several months; None: nobody was due, or it is too early."""
-    held = list(months)
-    in_time, pending = (sum(getattr(month, name) for month in held) for name in ("contacted_in_time", "pending"))
-    due, late = (sum(getattr(month, name) for month in held) for name in ("due", "contacted_late"))
+    """The rule of ``marts.contact_gap``, over several months; None: nobody was due, or it is too early."""
+    months = list(months)
+    in_time, pending = (sum(getattr(month, name) for month in months) for name in ("contacted_in_time", "pending"))
+    due, late = (sum(getattr(month, name) for month in months) for name in ("due", "contacted_late"))
     if not scenario.recognised_by:
         return "missing"
     if not scenario.is_measured:
-        return "live" if any(month.contacts for month in held) else "planned"
+        return "live" if any(month.contacts for month in months) else "planned"
     if due and in_time >= live_share * due:
         return "live"
     if in_time + pending >= live_share * due:
@@ -214,24 +214,27 @@ def verdict(scenario: Scenario, months: Iterable[Month], live_share: float) -> s
     return "partly" if in_time + late else "planned"
 
 
-def _line(scenario: Scenario, found: list[Phase], months: list[Month], live_share: float) -> Line:
+def _result(scenario: Scenario, columns: list[Phase], months: list[Month], live_share: float) -> ScenarioResult:
     own = [month for month in months if month.scenario == scenario.scenario]
-    phase = next((phase for phase in found if scenario.stage in phase.stages), None)
-    return Line(scenario, phase, own, verdict(scenario, own, live_share))
+    phase = next((phase for phase in columns if scenario.stage in phase.stages), None)
+    return ScenarioResult(scenario, phase, own, verdict(scenario, own, live_share))
 
 
-def _detailed(marts: Marts, choice: Choice, lines: list[Line]) -> list[Line]:
-    first, last = choice.months
-    asked = {"start": first, "end": last, "scenarios": [line.scenario.scenario for line in lines]}
-    days, standings = marts.rows(Day, DAYS, **asked), marts.rows(Standing, STANDINGS, **asked)
+def _detailed(marts: Marts, filters: Filters, results: list[ScenarioResult]) -> list[ScenarioResult]:
+    first, last = filters.months
+    parameters = {"start": first, "end": last, "scenarios": [result.scenario.scenario for result in results]}
+    days, audience_statuses = (
+        marts.rows(Day, DAYS, **parameters),
+        marts.rows(AudienceStatus, AUDIENCE_STATUSES, **parameters),
+    )
     return [
-        Line(
-            line.scenario,
-            line.phase,
-            line.months,
-            line.verdict,
-            [day for day in days if day.scenario == line.scenario.scenario],
-            [each for each in standings if each.scenario == line.scenario.scenario],
+        ScenarioResult(
+            result.scenario,
+            result.phase,
+            result.months,
+            result.verdict,
+            [day for day in days if day.scenario == result.scenario.scenario],
+            [status for status in audience_statuses if status.scenario == result.scenario.scenario],
         )
-        for line in lines
+        for result in results
     ]

@@ -1,12 +1,12 @@
-"""What the figures rest on: which nights ran, what their gates said, how fresh each source is."""
+"""Data quality: the checks of the last nights, and how fresh each source is."""
 
 from dataclasses import dataclass
 from datetime import date
 
-from lifecycle.page.choice import Choice
+from lifecycle.page.filters import Filters
 from lifecycle.page.marts import Marts
 
-MOST_NIGHTS = 14
+MAX_NIGHTS = 14
 
 LAST = "select run_date from marts.stage_builds order by build_id desc limit 1"
 
@@ -16,14 +16,14 @@ select run_date, gate, count(*) filter (where success)::bigint as passed,
     count(*) filter (where not success and severity = 'critical')::bigint as failed
 from quality.result
 where run_date in (
-    select distinct run_date from quality.result where run_date <= %(end)s order by run_date desc limit %(most)s)
+    select distinct run_date from quality.result where run_date <= %(end)s order by run_date desc limit %(limit)s)
 group by run_date, gate order by run_date desc, gate desc
 """
 FAILURES = """
 select run_date, gate, suite, expectation, column_name, severity, observed, threshold
 from quality.result
 where not success and run_date in (
-    select distinct run_date from quality.result where run_date <= %(end)s order by run_date desc limit %(most)s)
+    select distinct run_date from quality.result where run_date <= %(end)s order by run_date desc limit %(limit)s)
 order by run_date desc, severity, gate, suite, expectation, column_name
 """
 STREAMS = """
@@ -31,14 +31,14 @@ with latest as (
     select distinct on (source, stream) source, stream, run_date, documents, changed, cursor_at::date as newest_on
     from raw.pull where run_date <= %(end)s order by source, stream, run_date desc
 ),
-swept as (
-    select distinct on (source, stream) source, stream, run_date as swept_on, vanished
+deletion_checks as (
+    select distinct on (source, stream) source, stream, run_date as deletions_checked_on, vanished
     from raw.deletion_check where run_date <= %(end)s order by source, stream, run_date desc
 )
-select source, stream, run_date, documents, changed, newest_on, swept_on, vanished,
+select source, stream, run_date, documents, changed, newest_on, deletions_checked_on, vanished,
     coalesce(reject_counts.rejected, 0)::bigint as rejected
 from latest
-left join swept using (source, stream)
+left join deletion_checks using (source, stream)
 left join raw.reject_counts using (source, stream)
 order by source, stream
 """
@@ -46,7 +46,7 @@ order by source, stream
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """One gate of one night, in numbers of checks."""
+    """One gate of one night, as counts of checks."""
 
     run_date: date
     gate: str
@@ -71,7 +71,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """One stream as it was read last."""
+    """The last read of one stream."""
 
     source: str
     stream: str
@@ -79,7 +79,7 @@ class Stream:
     documents: int
     changed: int
     newest_on: date | None
-    swept_on: date | None
+    deletions_checked_on: date | None
     vanished: int | None
     rejected: int
 
@@ -92,9 +92,9 @@ class Nights:
     failures: list[Failure]
     streams: list[Stream]
 
-    def stale(self, last: date) -> list[Stream]:
-        """Streams that the last night has not read."""
-        return [stream for stream in self.streams if stream.run_date < last]
+    def stale(self, last_night: date) -> list[Stream]:
+        """Streams that the last night did not read."""
+        return [stream for stream in self.streams if stream.run_date < last_night]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,16 +103,16 @@ class _Night:
 
 
 def last_night(marts: Marts) -> date | None:
-    """The date that the marts are derived for; None before the first night."""
+    """The run date of the marts; None before the first night."""
     rows = marts.rows(_Night, LAST)
     return rows[0].run_date if rows else None
 
 
-def read(marts: Marts, choice: Choice) -> Nights:
+def read(marts: Marts, filters: Filters) -> Nights:
     """Gates and streams up to the end of the range."""
-    asked = {"end": choice.end, "most": MOST_NIGHTS}
+    parameters = {"end": filters.end, "limit": MAX_NIGHTS}
     return Nights(
-        marts.rows(Gate, GATES, **asked),
-        marts.rows(Failure, FAILURES, **asked),
-        marts.rows(Stream, STREAMS, end=choice.end),
+        marts.rows(Gate, GATES, **parameters),
+        marts.rows(Failure, FAILURES, **parameters),
+        marts.rows(Stream, STREAMS, end=filters.end),
     )

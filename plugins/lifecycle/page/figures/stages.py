@@ -1,17 +1,17 @@
-"""Stages: who is in which now and over time, who moved, who came, left and came back, and who was kept."""
+"""Stages: people in each stage now and over time, moves, gains and losses, and cohorts."""
 
 from collections import Counter
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from lifecycle.page.choice import Choice
+from lifecycle.page.filters import Filters
+from lifecycle.page.locales import DASH, Locale, locale_of
 from lifecycle.page.marts import Marts
-from lifecycle.page.words import NOTHING, words
 from lifecycle.settings import ALL_SHOPS
 
-#: More days than this are shown by the week.
-MOST_DAYS = 120
+#: Longer ranges are shown by week.
+MAX_DAYS = 120
 COHORTS = 24
 
 STAGE_ORDER = ("prospect", "new", "active", "at_risk", "lapsed", "lost")
@@ -34,7 +34,7 @@ select from_stage, to_stage, sum(persons)::bigint as persons from marts.stage_mo
 where shop = %(shop)s and ruleset = %(ruleset)s and day between %(start)s and %(end)s
 group by from_stage, to_stage order by from_stage, to_stage
 """
-TURNS = """
+TIMELINE = """
 select date_trunc(%(grain)s, day)::date as day,
     coalesce(sum(persons) filter (where from_stage = 'none'), 0)::bigint as entries,
     coalesce(sum(persons) filter (where from_stage in ('none', 'prospect') and to_stage <> 'prospect'), 0)::bigint
@@ -76,13 +76,13 @@ class Tile:
 
     @property
     def change(self) -> int:
-        """How many more they are than at the beginning."""
+        """The change since the beginning."""
         return self.persons - self.opening
 
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """How many moved from one phase to another; None: they were not known before."""
+    """How many people moved from one phase to another."""
 
     start: Phase
     end: Phase
@@ -90,8 +90,8 @@ class Move:
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
-    """What happened on a day, or in the week that begins with it."""
+class TimelinePoint:
+    """Gains and losses of a day, or of the week that begins with it."""
 
     day: date
     entries: int
@@ -103,7 +103,7 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class CohortMonth:
-    """Of the persons who bought first in ``cohort_month``, who bought so many months later."""
+    """The people who first bought in ``cohort_month``, and how many of them bought ``months_since`` months later."""
 
     cohort_month: date
     months_since: int
@@ -114,19 +114,19 @@ class CohortMonth:
 
 @dataclass(frozen=True, slots=True)
 class Stages:
-    """Everything about stages; ``daily`` maps each day to the number of persons in each phase."""
+    """All figures of stages; ``daily`` maps each day to the number of persons in each phase."""
 
     phases: list[Phase]
     tiles: list[Tile]
     daily: dict[date, list[int]]
     moves: list[Move]
-    turns: list[Turn]
+    timeline: list[TimelinePoint]
     is_weekly: bool
     cohorts: list[CohortMonth]
 
 
 @dataclass(frozen=True, slots=True)
-class _Mapped:
+class _PhaseOfStage:
     stage: str
     phase: str
 
@@ -146,88 +146,91 @@ class _Day:
 
 
 @dataclass(frozen=True, slots=True)
-class _Step:
+class _StageMove:
     from_stage: str
     to_stage: str
     persons: int
 
 
-def read(marts: Marts, choice: Choice) -> Stages:
-    """All figures of stages, in the words of the chosen framework."""
-    found = phases(marts, choice)
-    grain = "week" if choice.days > MOST_DAYS else "day"
-    values = {"start": choice.start, "end": choice.end, "ruleset": choice.ruleset, "shop": choice.shop}
-    balances = marts.rows(_Balance, _of_shop(BALANCE, "stage_daily", choice), **values)
-    days = marts.rows(_Day, _of_shop(DAILY, "stage_daily", choice), **values, step=7 if grain == "week" else 1)
+def read(marts: Marts, filters: Filters) -> Stages:
+    """All figures of stages, by the phases of the chosen framework."""
+    columns = phases(marts, filters)
+    grain = "week" if filters.days > MAX_DAYS else "day"
+    values = {"start": filters.start, "end": filters.end, "ruleset": filters.ruleset, "shop": filters.shop}
+    balances = marts.rows(_Balance, _of_shop(BALANCE, "stage_daily", filters), **values)
+    days = marts.rows(_Day, _of_shop(DAILY, "stage_daily", filters), **values, step=7 if grain == "week" else 1)
     return Stages(
-        found,
-        _tiles(found, balances),
-        _daily(found, days),
-        _moves(found, marts.rows(_Step, MOVES, **values), choice),
-        marts.rows(Turn, TURNS, **values, grain=grain),
+        columns,
+        _tiles(columns, balances),
+        _daily(columns, days),
+        _moves(columns, marts.rows(_StageMove, MOVES, **values), filters),
+        marts.rows(TimelinePoint, TIMELINE, **values, grain=grain),
         grain == "week",
-        marts.rows(CohortMonth, _of_shop(COHORT_MONTHS, "cohorts", choice), **values, months=COHORTS),
+        marts.rows(CohortMonth, _of_shop(COHORT_MONTHS, "cohorts", filters), **values, months=COHORTS),
     )
 
 
-def phases(marts: Marts, choice: Choice) -> list[Phase]:
+def phases(marts: Marts, filters: Filters) -> list[Phase]:
     """The phases of the chosen framework in the order of the stages."""
-    say = words(choice.language)
-    if choice.framework == "stage":
-        return [Phase(stage, say.stage(stage), (stage,)) for stage in STAGE_ORDER]
+    locale = locale_of(filters.language)
+    if filters.framework == "stage":
+        return [Phase(stage, locale.stage(stage), (stage,)) for stage in STAGE_ORDER]
     grouped: dict[str, list[str]] = {}
-    for row in marts.rows(_Mapped, PHASES, framework=choice.framework):
+    for row in marts.rows(_PhaseOfStage, PHASES, framework=filters.framework):
         grouped.setdefault(row.phase, []).append(row.stage)
-    none = say.text("No phase")
-    return [Phase(held[0], none if phase == NOTHING else phase, tuple(held)) for phase, held in grouped.items()]
+    return [Phase(stages[0], _phase_label(phase, locale), tuple(stages)) for phase, stages in grouped.items()]
 
 
-def phase_of(found: list[Phase]) -> dict[str, Phase]:
-    """Stage → the phase that holds it."""
-    return {stage: phase for phase in found for stage in phase.stages}
+def _phase_label(phase: str, locale: Locale) -> str:
+    return locale.text("No phase") if phase == DASH else locale.spelled(phase)
 
 
-def _of_shop(query: str, table: str, choice: Choice) -> str:
-    """The same query of one shop's figures."""
-    if choice.shop == ALL_SHOPS:
+def phase_of(columns: list[Phase]) -> dict[str, Phase]:
+    """Stage → its phase."""
+    return {stage: phase for phase in columns for stage in phase.stages}
+
+
+def _of_shop(query: str, table: str, filters: Filters) -> str:
+    """The same query for the figures of one shop."""
+    if filters.shop == ALL_SHOPS:
         return query
     return query.replace(f"marts.{table} where", f"marts.{table}_by_shop where shop = %(shop)s and").replace(
         f"marts.{table}\nwhere", f"marts.{table}_by_shop\nwhere shop = %(shop)s and"
     )
 
 
-def _tiles(found: list[Phase], balances: list[_Balance]) -> list[Tile]:
+def _tiles(columns: list[Phase], balances: list[_Balance]) -> list[Tile]:
     if not balances:
         return []
     now = {row.stage: row.persons for row in balances}
     before = {row.stage: row.opening for row in balances}
     everybody = sum(now.values())
     tiles = []
-    for phase in found:
+    for phase in columns:
         persons = sum(now.get(stage, 0) for stage in phase.stages)
         opening = sum(before.get(stage, 0) for stage in phase.stages)
         tiles.append(Tile(phase, persons, opening, persons / everybody if everybody else 0.0))
     return tiles
 
 
-def _daily(found: list[Phase], days: list[_Day]) -> dict[date, list[int]]:
-    place = {stage: index for index, phase in enumerate(found) for stage in phase.stages}
+def _daily(columns: list[Phase], days: list[_Day]) -> dict[date, list[int]]:
+    position = {stage: index for index, phase in enumerate(columns) for stage in phase.stages}
     daily: dict[date, list[int]] = {}
     for row in days:
-        if row.stage in place:
-            daily.setdefault(row.day, [0] * len(found))[place[row.stage]] += row.persons
+        if row.stage in position:
+            daily.setdefault(row.day, [0] * len(columns))[position[row.stage]] += row.persons
     return daily
 
 
-def _moves(found: list[Phase], steps: list[_Step], choice: Choice) -> list[Move]:
+def _moves(columns: list[Phase], stage_moves: list[_StageMove], filters: Filters) -> list[Move]:
     """Moves between phases; those within a phase drop out."""
-    entry = Phase(NEW_CONTACTS, words(choice.language).stage(NEW_CONTACTS), (NEW_CONTACTS,))
-    holding = {**phase_of(found), NEW_CONTACTS: entry}
+    entry = Phase(NEW_CONTACTS, locale_of(filters.language).stage(NEW_CONTACTS), (NEW_CONTACTS,))
+    phase_by_stage = {**phase_of(columns), NEW_CONTACTS: entry}
     sums: Counter[tuple[Phase, Phase]] = Counter()
-    for step in steps:
-        start, end = holding.get(step.from_stage), holding.get(step.to_stage)
+    for move in stage_moves:
+        start, end = phase_by_stage.get(move.from_stage), phase_by_stage.get(move.to_stage)
         if start and end and start != end:
-            sums[start, end] += step.persons
-    order = [entry, *found]
+            sums[start, end] += move.persons
+    order = [entry, *columns]
     ranked = sorted(sums.items(), key=lambda move: (order.index(move[0][0]), order.index(move[0][1])))
     return [Move(start, end, persons) for (start, end), persons in ranked if persons]

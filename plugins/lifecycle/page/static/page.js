@@ -1,4 +1,4 @@
-// Draws what the server has computed, and opens a scenario's figures in a panel. The page works without it, but for charts.
+// Draws the charts, and opens a scenario's figures in a panel. Without this script, the page works except for the charts.
 "use strict";
 
 const QUIET = { displayModeBar: false, responsive: true, doubleClick: false };
@@ -14,7 +14,7 @@ async function draw(box) {
   }
 }
 
-// there is room for every second tick, and the legend stands in a column
+// a phone has space for every second tick only, and needs more height for the legend
 function fitPhone(data, layout) {
   for (const ticks of ["tickvals", "ticktext"]) {
     if (layout.xaxis?.[ticks]) layout.xaxis[ticks] = layout.xaxis[ticks].filter((_, at) => at % 2 === 0);
@@ -54,18 +54,18 @@ function fill(article) {
   content.querySelectorAll(".chart").forEach(drawOnce);
 }
 
-async function fetched(address) {
-  const answer = await fetch(address, { headers: { Accept: "text/html" } });
-  if (!answer.ok) throw new Error(String(answer.status));
-  return new DOMParser().parseFromString(await answer.text(), "text/html").querySelector(".scenario");
+async function load(address) {
+  const response = await fetch(address, { headers: { Accept: "text/html" } });
+  if (!response.ok) throw new Error(String(response.status));
+  return new DOMParser().parseFromString(await response.text(), "text/html").querySelector(".scenario");
 }
 
-// in a report the figures are on the page already: they are lent to the panel
-function lent(id) {
+// in a report the figures are on the page already: they move to the panel until it closes
+function borrow(id) {
   const article = document.getElementById(id);
-  const place = document.createComment("");
-  article.before(place);
-  panel.addEventListener("close", () => place.replaceWith(article), { once: true });
+  const placeholder = document.createComment("");
+  article.before(placeholder);
+  panel.addEventListener("close", () => placeholder.replaceWith(article), { once: true });
   return article;
 }
 
@@ -77,7 +77,7 @@ async function open(link) {
   content.replaceChildren(waiting);
   panel.showModal();
   try {
-    fill(address.startsWith("#") ? lent(address.slice(1)) : await fetched(address));
+    fill(address.startsWith("#") ? borrow(address.slice(1)) : await load(address));
   } catch {
     location.assign(address);
   }
@@ -94,7 +94,7 @@ document.addEventListener("click", (event) => {
   }
 });
 
-// what is printed is all of it
+// print everything
 addEventListener("beforeprint", () => {
   for (const each of document.querySelectorAll("details")) each.open = true;
   document.querySelectorAll(".chart").forEach(drawOnce);

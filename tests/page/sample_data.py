@@ -1,4 +1,4 @@
-"""A warehouse whose figures are made by hand: few, and all different."""
+"""A small warehouse whose figures are all different."""
 
 from datetime import date, timedelta
 from typing import Any
@@ -94,12 +94,12 @@ ROWS: dict[str, list[tuple[Any, ...]]] = {
         ("base_category", stage, phase, place)
         for place, (stage, phase) in enumerate(
             [
-                ("prospect", "Interessent"),
-                ("new", "Neukunde"),
-                ("active", "Bestandskunde"),
-                ("at_risk", "Bestandskunde"),
-                ("lapsed", "inaktiver Kunde"),
-                ("lost", "inaktiver Kunde"),
+                ("prospect", "Interessenten"),
+                ("new", "Neukunden"),
+                ("active", "Bestandskunden"),
+                ("at_risk", "Bestandskunden"),
+                ("lapsed", "Inaktive Kunden"),
+                ("lost", "Inaktive Kunden"),
             ]
         )
     ],
@@ -110,7 +110,7 @@ ROWS: dict[str, list[tuple[Any, ...]]] = {
     ],
     "marts.contact_scenarios": [
         (
-            "nudge", 1, HOSTILE, "Anstoss", "A friendly nudge.", "Ein freundlicher Anstoss.", "at_risk", "both",
+            "nudge", 1, HOSTILE, "Anstoß", "A friendly nudge.", "Ein freundlicher Anstoß.", "at_risk", "both",
             "enters_stage", True, 0, 3, "email", "Engage", True, "at_risk", "list", "Lifecycle: at risk",
         ),
         (
@@ -202,8 +202,8 @@ insert into delivery.audience values
 """
 
 
-def rules(**given: object) -> settings.Settings:
-    """Two shops and two rule sets, the last of which is for everybody."""
+def page_settings(**changes: object) -> settings.Settings:
+    """Two shops and two rulesets, the last of which covers everybody."""
     shop = {"kind": "woocommerce", "connection": "shop", "timezone": "Europe/Zurich", "currency": "CHF"}
     days = {"at_risk": {"after_days": 21}, "lapsed": {"after_days": 42}, "lost": {"after_days": 90}}
     return settings.parse(
@@ -214,13 +214,13 @@ def rules(**given: object) -> settings.Settings:
             "esp": {"kind": "sendgrid", "connection": "esp"},
             "stages": {"rulesets": {"companies": {**days, "customers": "b2b"}, "default": days}},
             "audiences": {"at_risk": {"list": "Lifecycle: at risk", "stages": ["at_risk"]}},
-            **given,
+            **changes,
         }
     )
 
 
 def fill(url: str) -> None:
-    """Make all tables, and put all rows into them."""
+    """Create all tables and fill them."""
     warehouse.prepare(url, [])
     with warehouse.connect(url) as connection:
         connection.execute(TABLES.encode())

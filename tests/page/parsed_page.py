@@ -1,4 +1,4 @@
-"""A page as somebody sees it: its text by section, its charts' data, its links and its tables."""
+"""A page as a reader sees it: text by section, data of charts, links and tables."""
 
 import json
 from dataclasses import dataclass, field
@@ -8,14 +8,14 @@ from typing import Any
 
 @dataclass
 class Table:
-    """A table's rows, its head first, and the section it stands in."""
+    """A table's rows, its head first, and its section."""
 
     section: str
     rows: list[list[str]] = field(default_factory=list)
 
 
-class Shown(HTMLParser):
-    """What a page shows."""
+class ParsedPage(HTMLParser):
+    """The content of a page."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -27,12 +27,12 @@ class Shown(HTMLParser):
         self.feed(html)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = dict(attrs)
-        self.elements.append((tag, given))
+        attributes = dict(attrs)
+        self.elements.append((tag, attributes))
         if tag == "section":
-            self._section = given.get("id") or ""
+            self._section = attributes.get("id") or ""
         if tag == "script":
-            self._silent, self._chart = True, (given.get("id") or "").removeprefix("data-")
+            self._silent, self._chart = True, (attributes.get("id") or "").removeprefix("data-")
         if tag == "style":
             self._silent = True
         if tag == "table":
@@ -71,4 +71,4 @@ class Shown(HTMLParser):
         return [table.rows for table in self.tables if table.section == section][place]
 
     def links(self) -> list[str]:
-        return [given["href"] or "" for tag, given in self.elements if tag == "a" and "href" in given]
+        return [attributes["href"] or "" for tag, attributes in self.elements if tag == "a" and "href" in attributes]
