@@ -7,11 +7,8 @@
     transaction and can be repeated, so a build that was killed is simply built again, for whatever date and by
     whatever rules: what it derived, or began to derive, stays noted until a build is finished.
 
-    If the rules have changed, or no build was ever finished, everything is derived.
+    If the rules or our own SQL have changed, or no build was ever finished, everything is derived.
 #}
-{# Raise it when the SQL of an incremental model gives something else: the next night then derives everything. #}
-{% macro derivation() %} {{ return(1) }}{% endmacro %}
-
 {#
     The last finished build as {run_date, rules_hash, is_everything_noted}; none before the first. Everything is noted if
     a build after it has begun to derive everything, by other rules perhaps, and was never finished.
@@ -37,7 +34,7 @@
             local_md5(
                 tojson(
                     {
-                        "derivation": derivation(),
+                        "sql": sql_hash("stage_builds"),
                         "currency": rules["currency"],
                         "timezone": rules["timezone"],
                         "shops": rules["shops"],

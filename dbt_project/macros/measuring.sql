@@ -13,8 +13,8 @@
 
 {#
     A month is closed when nothing that a night learns by time can change it: every due time, late contact and response
-    in it is over. A closed month is not counted again, so that a night costs the open ones. If the catalogue or what is
-    measured has changed, all months are counted anew.
+    in it is over. A closed month is not counted again, so that a night costs the open ones. If the catalogue,
+    what is measured or our own SQL has changed, all months are counted again.
 #}
 {% macro recounted_from() -%}
     {%- set before = counted_before() -%}
@@ -46,7 +46,7 @@
     {{ return(state["counted_on"] if state["others"] == 0 else none) }}
 {%- endmacro %}
 
-{# A hash of everything but facts that the counts depend on. #}
+{# A hash of everything but facts that the counts depend on, our own SQL included. #}
 {% macro counted_by() -%}
     {%- set catalogue = existing_relation("marts", "contact_scenarios") -%}
     {%- if catalogue is none -%} {{ return("") }} {%- endif -%}
@@ -54,7 +54,8 @@
     {%- for row in run_query("select * from " ~ catalogue ~ " order by position").rows -%}
         {%- do lines.append(row | join("|")) -%}
     {%- endfor -%}
-    {{ return(local_md5(tojson([var("lifecycle")["measuring"], lines], sort_keys=true))) }}
+    {%- set inputs = [sql_hash("int_scenario_months"), var("lifecycle")["measuring"], lines] -%}
+    {{ return(local_md5(tojson(inputs, sort_keys=true))) }}
 {%- endmacro %}
 
 {# So many days after a due day, nothing more can become of it. #}

@@ -18,16 +18,3 @@
         where false
     {%- endif -%}
 {%- endmacro %}
-
-{#
-    The documents that landed since an incremental staging model was built. Landing gives `loaded_at` in the
-    order of its commits and never deletes a document, so nothing is below the watermark that was not seen.
-    `by_rules`: the model reads the marketer's file, too; if that has changed, all documents are read again.
-#}
-{% macro changed_documents(vendor, stream, by_rules=false) -%}
-    select documents.*
-    from ({{ raw_documents(vendor, stream) }}) as documents
-    {% if (is_partial() if by_rules else is_incremental()) -%}
-        where documents.loaded_at > (select coalesce(max(loaded_at), '-infinity') from {{ this }})
-    {%- endif %}
-{%- endmacro %}

@@ -151,15 +151,24 @@ class Warehouse:
 
     def dbt(self, command: str, *arguments: str, variables: dict[str, Any]) -> list[str]:
         """Run dbt; return the nodes that failed, with their messages."""
+        result = self._invoke(command, *arguments, variables=variables)
+        nodes = result.result.results if isinstance(result.result, RunExecutionResult) else []
+        failed = [f"{row.node.name}: {row.message}" for row in nodes if row.status in {"error", "fail"}]
+        return failed or ([] if result.success else [str(result.exception)])
+
+    def compiled(self, text: str, variables: dict[str, Any]) -> str:
+        """What dbt makes of a text with macros."""
+        result = self._invoke("compile", "--inline", text, variables=variables)
+        assert result.success, result.exception
+        return str(result.result.results[0].node.compiled_code)
+
+    def _invoke(self, command: str, *arguments: str, variables: dict[str, Any]) -> Any:
         project = ["--project-dir", str(self.project), "--profiles-dir", str(self.project)]
         output = ["--target-path", str(self.folder / "target"), "--log-path", str(self.folder), "--quiet"]
         options = [*project, *output, "--vars", json.dumps(variables)]
         if not self.manifests:
             self.manifests.append(dbtRunner().invoke(["parse", *options]).result)
-        result = dbtRunner(manifest=self.manifests[0]).invoke([command, *arguments, *options])
-        nodes = result.result.results if isinstance(result.result, RunExecutionResult) else []
-        failed = [f"{row.node.name}: {row.message}" for row in nodes if row.status in {"error", "fail"}]
-        return failed or ([] if result.success else [str(result.exception)])
+        return dbtRunner(manifest=self.manifests[0]).invoke([command, *arguments, *options])
 
     def marts(self) -> dict[str, list[dict[str, Any]]]:
         with psycopg.connect(self.url, row_factory=dict_row) as connection:

@@ -6,6 +6,7 @@
         on_schema_change="fail",
         full_refresh=false,
         indexes=[{"columns": ["message_id"], "unique": true}, {"columns": ["email"]}],
+        post_hook="{{ record_filling_sql() }}",
     )
 }}
 {%- set timezone = literal(var("lifecycle")["timezone"]) %}
@@ -28,9 +29,9 @@
 ] %}
 {%- set landed = ["messages_loaded_at", "events_loaded_at"] %}
 
--- Message activity dates a message by its latest event, so the day on which it was
--- first seen is kept: this table
--- outlives a full refresh, and a day in it only ever becomes an earlier one.
+-- Message activity dates a message by its latest event, so the day on which it was first seen is kept: the
+-- table outlives a full refresh. After a change of SQL all documents are read again. A day in it only ever
+-- becomes an earlier one.
 with
     activity as (
         select
@@ -44,7 +45,7 @@ with
             {{ business_day("last_event_at", timezone) }} as occurred_on,
             loaded_at
         from {{ ref("stg_sendgrid__messages") }}
-        {% if is_incremental() -%}
+        {% if is_filled_by_same_sql() -%}
             where
                 loaded_at
                 > (select coalesce(max(known.messages_loaded_at), '-infinity') from {{ this }} as known)
@@ -75,7 +76,7 @@ with
                 events.message_id is not null
                 and events.event in ('delivered', 'open', 'click')
                 and not events.is_deleted
-                {% if is_incremental() -%}
+                {% if is_filled_by_same_sql() -%}
                     and events.loaded_at
                     > (select coalesce(max(known.events_loaded_at), '-infinity') from {{ this }} as known)
                 {%- endif %}

@@ -9,7 +9,7 @@
 }}
 {%- set build = last_build() %}
 
--- what hangs on facts is complete before a build is finished
+-- whatever a night derives only in part is complete before a build is finished
 -- depends_on: {{ ref("int_noted_subjects") }}
 -- depends_on: {{ ref("int_applied_rates") }}
 -- depends_on: {{ ref("int_applied_merges") }}
@@ -17,6 +17,7 @@
 -- depends_on: {{ ref("int_purchase_totals") }}
 -- depends_on: {{ ref("int_latest_orders") }}
 -- depends_on: {{ ref("int_stage_intervals") }}
+-- depends_on: {{ ref("int_address_signs") }}
 select
     {% if is_incremental() %}
         coalesce((select max(builds.build_id) from {{ this }} as builds), 0) + 1 as build_id,

@@ -1,16 +1,3 @@
-{{
-    config(
-        enabled=is_connected("files"),
-        materialized="incremental",
-        unique_key="customer_id",
-        incremental_strategy="delete+insert",
-        on_schema_change="fail",
-        indexes=[
-            {"columns": ["customer_id"], "unique": true},
-            {"columns": ["loaded_at"]},
-            {"columns": ["shop", "loaded_at"]},
-        ],
-    )
-}}
+{{ staged_documents_config("customer_id", shop_kind="files", indexes=[["shop", "loaded_at"]]) }}
 
 {{ mapped_customers("files") }}

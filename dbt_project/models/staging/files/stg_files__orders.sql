@@ -1,17 +1,3 @@
-{{
-    config(
-        enabled=is_connected("files"),
-        materialized="incremental",
-        unique_key="order_id",
-        incremental_strategy="delete+insert",
-        on_schema_change="fail",
-        indexes=[
-            {"columns": ["order_id"], "unique": true},
-            {"columns": ["loaded_at"]},
-            {"columns": ["shop", "loaded_at"]},
-            {"columns": ["customer_id"]},
-        ],
-    )
-}}
+{{ staged_documents_config("order_id", shop_kind="files", indexes=[["shop", "loaded_at"], ["customer_id"]]) }}
 
 {{ mapped_orders("files") }}

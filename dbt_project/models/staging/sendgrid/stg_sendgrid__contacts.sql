@@ -1,12 +1,4 @@
-{{
-    config(
-        materialized="incremental",
-        unique_key="contact_id",
-        incremental_strategy="delete+insert",
-        on_schema_change="fail",
-        indexes=[{"columns": ["contact_id"], "unique": true}, {"columns": ["loaded_at"]}],
-    )
-}}
+{{ staged_documents_config("contact_id") }}
 
 with
     source as ({{ changed_documents("sendgrid", "contacts") }}),

@@ -1,17 +1,5 @@
-{{
-    config(
-        enabled=has_event_files(),
-        materialized="incremental",
-        unique_key="event_id",
-        incremental_strategy="delete+insert",
-        on_schema_change="fail",
-        indexes=[
-            {"columns": ["event_id"], "unique": true},
-            {"columns": ["email"]},
-            {"columns": ["loaded_at"]},
-        ],
-    )
-}}
+{{ config(enabled=has_event_files()) }}
+{{ staged_documents_config("event_id", indexes=[["email"]]) }}
 
 with
     source as ({{ changed_documents("sendgrid", "events") }}),

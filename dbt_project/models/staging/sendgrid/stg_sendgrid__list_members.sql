@@ -1,12 +1,4 @@
-{{
-    config(
-        materialized="incremental",
-        unique_key="list_member_id",
-        incremental_strategy="delete+insert",
-        on_schema_change="fail",
-        indexes=[{"columns": ["list_member_id"], "unique": true}, {"columns": ["loaded_at"]}],
-    )
-}}
+{{ staged_documents_config("list_member_id") }}
 
 with
     source as ({{ changed_documents("sendgrid", "list_members") }}),

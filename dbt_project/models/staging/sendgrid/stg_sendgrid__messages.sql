@@ -1,16 +1,4 @@
-{{
-    config(
-        materialized="incremental",
-        unique_key="message_id",
-        incremental_strategy="delete+insert",
-        on_schema_change="fail",
-        indexes=[
-            {"columns": ["message_id"], "unique": true},
-            {"columns": ["email"]},
-            {"columns": ["loaded_at"]},
-        ],
-    )
-}}
+{{ staged_documents_config("message_id", indexes=[["email"]]) }}
 
 with
     source as ({{ changed_documents("sendgrid", "messages") }}),

@@ -1,17 +1,4 @@
-{{
-    config(
-        enabled=is_connected("shopify"),
-        materialized="incremental",
-        unique_key="customer_id",
-        incremental_strategy="delete+insert",
-        on_schema_change="fail",
-        indexes=[
-            {"columns": ["customer_id"], "unique": true},
-            {"columns": ["loaded_at"]},
-            {"columns": ["shop", "loaded_at"]},
-        ],
-    )
-}}
+{{ staged_documents_config("customer_id", shop_kind="shopify", indexes=[["shop", "loaded_at"]]) }}
 
 with
     source as ({{ changed_documents("shopify", "customers") }}),

@@ -1,17 +1,6 @@
 {{
-    config(
-        enabled=is_connected("shopware"),
-        materialized="incremental",
-        unique_key="customer_id",
-        incremental_strategy="delete+insert",
-        on_schema_change="fail",
-        pre_hook="{{ note_everything() }}",
-        indexes=[
-            {"columns": ["customer_id"], "unique": true},
-            {"columns": ["loaded_at"]},
-            {"columns": ["shop", "loaded_at"]},
-            {"columns": ["shop", "email"]},
-        ],
+    staged_documents_config(
+        "customer_id", shop_kind="shopware", indexes=[["shop", "loaded_at"], ["shop", "email"]]
     )
 }}
 
@@ -22,7 +11,7 @@ with
     source as (
         select documents.*
         from ({{ raw_documents("shopware", "customers") }}) as documents
-        {% if is_partial() %}
+        {% if is_filled_by_same_sql() %}
             where
                 documents.loaded_at
                 > (select coalesce(max(built.loaded_at), '-infinity') from {{ this }} as built)

@@ -1,17 +1,4 @@
-{{
-    config(
-        enabled=is_connected("shopware"),
-        materialized="incremental",
-        unique_key="recipient_id",
-        incremental_strategy="delete+insert",
-        on_schema_change="fail",
-        indexes=[
-            {"columns": ["recipient_id"], "unique": true},
-            {"columns": ["loaded_at"]},
-            {"columns": ["shop", "email"]},
-        ],
-    )
-}}
+{{ staged_documents_config("recipient_id", shop_kind="shopware", indexes=[["shop", "email"]]) }}
 
 with
     source as ({{ changed_documents("shopware", "newsletter_recipients") }}),

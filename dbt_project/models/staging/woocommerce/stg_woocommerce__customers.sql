@@ -1,21 +1,7 @@
-{{
-    config(
-        enabled=is_connected("woocommerce"),
-        materialized="incremental",
-        unique_key="customer_id",
-        incremental_strategy="delete+insert",
-        on_schema_change="fail",
-        pre_hook="{{ note_everything() }}",
-        indexes=[
-            {"columns": ["customer_id"], "unique": true},
-            {"columns": ["loaded_at"]},
-            {"columns": ["shop", "loaded_at"]},
-        ],
-    )
-}}
+{{ staged_documents_config("customer_id", shop_kind="woocommerce", indexes=[["shop", "loaded_at"]]) }}
 
 with
-    source as ({{ changed_documents("woocommerce", "customers", by_rules=true) }}),
+    source as ({{ changed_documents("woocommerce", "customers") }}),
 
     renamed as (
         select
