@@ -1,14 +1,14 @@
 # Airflow with Lifecycle in it, one image for every service of docker-compose.yml.
-FROM python:3.11-slim AS packages
+FROM python:3.12-slim AS packages
 WORKDIR /opt/lifecycle
 COPY pyproject.toml requirements.lock ./
 # The lock as constraints: its versions and hashes, without the packages that only demo and tests need.
 RUN pip install --no-cache-dir "$(grep -o '^uv==[0-9.]*' requirements.lock)" \
     && python -m venv --without-pip .venv \
     && uv pip install --python .venv/bin/python --no-cache --compile-bytecode --require-hashes \
-        --constraints requirements.lock --requirements pyproject.toml
+        --constraints requirements.lock --requirements pyproject.toml --extra server
 
-FROM python:3.11-slim
+FROM python:3.12-slim
 RUN useradd --uid 50000 --gid 0 --no-create-home --home-dir /opt/airflow airflow \
     && install --directory --owner airflow --group 0 --mode 0770 /opt/airflow /opt/airflow/logs \
         /opt/airflow/data /opt/airflow/data/reports

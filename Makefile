@@ -8,9 +8,10 @@ SEEDS ?= 200
 # What installs a package: root itself, or whoever may become it without a password.
 SUDO = $(if $(filter-out 0,$(shell id -u)),sudo --non-interactive)
 
-# The first of these that is a Python 3.11 which can make environments; 'make setup PYTHON=…' names another.
-PYTHON ?= $(firstword $(foreach each,python3.11 python3 python,\
-	$(shell $(each) -c 'import ensurepip, sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && echo $(each))))
+# The newest Python 3.11 to 3.13 that runs and can make environments; 'make setup PYTHON=…' names another.
+FITS = import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+PYTHON ?= $(firstword $(foreach each,python3.13 python3.12 python3.11 python3 python,\
+	$(shell $(each) -c '$(FITS)' >/dev/null 2>&1 && echo $(each))))
 
 include quiet.env
 export $(shell sed -n 's/=.*//p' quiet.env)
@@ -60,6 +61,9 @@ lint: $(READY) ## check style and types
 	sqlfluff lint --nocolor --disable-progress-bar dbt_project/models dbt_project/tests
 	yamllint --strict .
 	check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
+	check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/[bf]*.yml
+	check-jsonschema --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
 
 format: $(READY) ## lay out Python and SQL
 	ruff check --fix
@@ -67,7 +71,7 @@ format: $(READY) ## lay out Python and SQL
 	sqlfmt dbt_project
 
 lock: $(READY) ## pin what pyproject.toml asks for, with hashes, in requirements.lock
-	@$(PIP_SETTINGS) uv pip compile pyproject.toml --all-extras --universal --generate-hashes --no-emit-index-url \
+	@$(PIP_SETTINGS) uv pip compile pyproject.toml --all-extras --group demo --group dev --universal --generate-hashes --no-emit-index-url \
 		--quiet -o requirements.lock
 
 bench: $(READY) ## run a benchmark: make bench NAME=…
@@ -90,7 +94,9 @@ PIP_SETTINGS = $(if $(UV_DEFAULT_INDEX),,$(addprefix UV_DEFAULT_INDEX=,$(call pi
 	$(if $(SSL_CERT_FILE),,$(addprefix SSL_CERT_FILE=,$(call pip_setting,CERT,cert)))
 
 $(READY): requirements.lock
-	@test -n "$(PYTHON)" || { echo "no Python 3.11 with 'ensurepip' found; name one: make setup PYTHON=…"; exit 1; }
+	@$(or $(PYTHON),false) -c '$(FITS)' || { echo "$(or $(PYTHON),nothing found) is not a Python 3.11, 3.12 or 3.13 with 'ensurepip' and 'venv'."; \
+		echo "Debian, Ubuntu: apt-get install python3 python3-venv; macOS: brew install python@3.13;"; \
+		echo "or name one that you have: make setup PYTHON=…"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	@echo "installing what requirements.lock names …"
 	@{ $(VENV)/bin/pip install --quiet $$(grep -o '^uv==[0-9.]*' requirements.lock) && \

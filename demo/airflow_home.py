@@ -14,6 +14,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from lifecycle.settings import quiet_environment
+
 ROOT = Path(__file__).resolve().parents[1]
 #: Who may log in, and as what: the one does everything, the other only looks, and sees no person.
 USERS = {"admin": "admin", "viewer": "viewer"}
@@ -52,7 +54,7 @@ def environment(
         "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
     }
     return {
-        **_quiet(),
+        **quiet_environment(),
         "AIRFLOW_HOME": f"{home}",
         **{f"AIRFLOW__{name}": value for name, value in settings.items()},
         **{f"AIRFLOW_CONN_{name.upper()}": value for name, value in connections.items()},
@@ -107,9 +109,3 @@ def _keys(home: Path) -> dict[str, str]:
 def _write_privately(path: Path, content: Mapping[str, str]) -> None:
     path.touch(mode=0o600)
     path.write_text(json.dumps(content))
-
-
-def _quiet() -> dict[str, str]:
-    """The variables that keep every package from phoning home."""
-    lines = (ROOT / "quiet.env").read_text().splitlines()
-    return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))

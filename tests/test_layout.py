@@ -9,6 +9,7 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parents[1]
 PLUGINS = ROOT / "plugins"
@@ -109,27 +110,39 @@ def test_airflow_does_not_execute_our_modules_as_plugins() -> None:
     assert (PLUGINS / ".airflowignore").read_text().splitlines() == ["lifecycle/", "lifecycle_airflow/"]
 
 
-def test_every_dependency_is_pinned_to_what_the_lock_names() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    wanted = [
-        *project["dependencies"],
-        *(name for extra in project["optional-dependencies"].values() for name in extra),
+def requirements(*, with_extras: bool) -> list[Requirement]:
+    """What an installation needs; ``with_extras``: and what the image, the demo and the tests need besides."""
+    pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    project, groups = pyproject["project"], pyproject["dependency-groups"]
+    further = [*project["optional-dependencies"].values(), *groups.values()] if with_extras else []
+    named = [Requirement(line) for lines in (project["dependencies"], *further) for line in lines]
+    return [requirement for requirement in named if requirement.name != project["name"]]
+
+
+def test_the_lock_names_one_version_of_every_dependency_within_its_range() -> None:
+    pinned = re.compile(r"^([\w.-]+)(?:\[[\w,]+\])?==([^ ]+)", re.MULTILINE)
+    locked = dict(pinned.findall((ROOT / "requirements.lock").read_text()))
+    assert not [str(each) for each in requirements(with_extras=True) if locked[each.name] not in each.specifier]
+
+
+def test_every_dependency_states_its_lowest_version() -> None:
+    unbounded = [
+        str(each)
+        for each in requirements(with_extras=True)
+        if not {part.operator for part in each.specifier} & {">=", "=="}
     ]
-    locked = set(
-        re.findall(r"^([\w.-]+)(?:\[[\w,]+\])?==([^ ]+)", (ROOT / "requirements.lock").read_text(), re.MULTILINE)
-    )
-    pins = {tuple(re.sub(r"\[.*\]", "", requirement).split("==")) for requirement in wanted}
-    assert pins <= locked
+    assert not unbounded
 
 
 def test_the_product_imports_only_what_an_installation_without_extras_has() -> None:
-    dependencies = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
-    declared = {re.split(r"[\[=]", requirement)[0].lower() for requirement in dependencies}
+    declared = {requirement.name.lower() for requirement in requirements(with_extras=False)}
     files = [*PLUGINS.rglob("*.py"), *(ROOT / "dags").rglob("*.py")]
     named = {name.split(".")[0] for file in files for name in imports(ast.parse(file.read_text()))}
     origins = packages_distributions()
     foreign = {
-        name: {origin.lower().replace("_", "-") for origin in origins[name]} for name in named if name in origins
+        name: {origin.lower().replace("_", "-") for origin in origins[name]}
+        for name in named - {"lifecycle", "lifecycle_airflow"}
+        if name in origins
     }
     assert not [name for name, packages in foreign.items() if not packages & declared]
 

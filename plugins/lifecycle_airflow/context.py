@@ -1,5 +1,6 @@
 """What the DAGs ask of Airflow: connections, the date of a run, and when to try again."""
 
+import os
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
@@ -11,7 +12,7 @@ from airflow.sdk import Param, get_current_context
 from airflow.sdk.definitions.retry_policy import ExceptionRetryPolicy, RetryAction, RetryRule
 
 from lifecycle.errors import Stop
-from lifecycle.settings import Connection, Settings, load
+from lifecycle.settings import Connection, Settings, load, quiet_environment
 
 #: The connection of the nights, which write, and that of the page, which reads.
 WAREHOUSE, PAGE = "warehouse", "warehouse_page"
@@ -39,8 +40,11 @@ class Installation:
     def load(cls, config: Path | None = None, warehouse: str = WAREHOUSE) -> Self:
         """Read the marketer's file: ``config``, else the one that ``LIFECYCLE_CONFIG`` names, else the shipped one.
 
-        Raises ``SettingsInvalid`` with every problem of the file; Airflow shows it as the DAG's import error.
+        ``quiet.env`` holds from then on in this process, unless the environment says otherwise. Raises
+        ``SettingsInvalid`` with every problem of the file; Airflow shows it as the DAG's import error.
         """
+        for name, value in quiet_environment().items():
+            os.environ.setdefault(name, value)
         return cls(load(config), warehouse)
 
     def connection(self, name: str | None) -> Connection:

@@ -1,10 +1,9 @@
 """The page of one night as a single file, which needs no server, network or login and holds aggregates only."""
 
 import contextlib
-import os
 import re
 from datetime import date
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any
 from uuid import uuid4
 
@@ -12,7 +11,7 @@ from lifecycle import warehouse
 from lifecycle.page import figures, render, static_files, view
 from lifecycle.page.filters import default_filters
 from lifecycle.page.marts import FIGURES_ROLE, Marts
-from lifecycle.settings import PROJECT, Settings
+from lifecycle.settings import Settings, work_folder
 
 NAME = re.compile(r"lifecycle-(\d{4}-\d\d-\d\d)\.html")
 
@@ -55,8 +54,8 @@ def _folder(settings: Settings) -> tuple[Any, str]:
     """The folder of the reports in any storage; a relative one is below the work folder of the nights."""
     from fsspec.core import url_to_fs
 
-    reports, work = settings.reports, Path(os.environ.get("LIFECYCLE_WORK") or PROJECT / "build")
-    storage, folder = url_to_fs(reports if "://" in reports else str(work / reports))
+    reports = settings.reports
+    storage, folder = url_to_fs(reports if "://" in reports else str(work_folder() / reports))
     return storage, str(folder).rstrip("/")
 
 

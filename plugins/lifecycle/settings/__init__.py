@@ -29,6 +29,7 @@ from lifecycle.settings.audiences import (
     OverallLimits,
 )
 from lifecycle.settings.connection import Connection
+from lifecycle.settings.files import DBT_PROJECT, EXPECTATIONS, quiet_environment, work_folder
 from lifecycle.settings.measuring import Measuring
 from lifecycle.settings.section import Cron, Currency, Name, Section, TimeZone
 from lifecycle.settings.sources import (
@@ -80,12 +81,9 @@ __all__ = [
     "config_path",
     "load",
     "parse",
+    "quiet_environment",
+    "work_folder",
 ]
-
-PROJECT = Path(__file__).resolve().parents[3]
-#: The project's own, or the copy of it that ``LIFECYCLE_DBT_PROJECT`` names.
-DBT_PROJECT = Path(os.environ.get("LIFECYCLE_DBT_PROJECT") or PROJECT / "dbt_project")
-EXPECTATIONS = PROJECT / "expectations"
 
 #: The provider's source in ``raw``, beside the shops' names.
 ESP = "esp"
