@@ -12,7 +12,7 @@ ADA, BEN = "ada@example.com", "ben@example.com"
 def stages(world: World, day: date, ruleset: str = RULESET, **persons: int) -> None:
     for stage, count in persons.items():
         values = [ruleset, day, stage, count]
-        world.database.execute("insert into marts.stage_daily values (%s, %s, %s, %s)", values)
+        world.database.execute("insert into marts.stage_daily values (%s, %s, %s, 0, 0, 0, %s)", values)
 
 
 def moves(world: World, *transitions: tuple[str | None, str, str], ruleset: str = RULESET) -> None:

@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
+from demo import marts
 from demo.esp import Esp, Pace
 from demo.serve import Stage
 from lifecycle import deliver, plan, settings, warehouse
@@ -26,20 +27,7 @@ FIELDS: dict[str, settings.FieldType] = {
 #: Every job is carried out when it is asked about for the first time.
 AT_ONCE = Pace(polls=0, seconds=None)
 
-MARTS = """
-create schema marts;
-create table marts.contact_fields (person_id uuid primary key, email text not null, fields jsonb not null);
-create table marts.audience_members (
-    audience text, person_id uuid, email text not null, list_name text not null, priority integer not null,
-    is_holdout boolean not null, reason text not null, primary key (audience, person_id));
-create table marts.audience_decisions (
-    audience text, person_id uuid, list_name text not null, priority integer not null, outcome text not null,
-    exclusion text, reason text not null, primary key (audience, person_id));
-create table marts.stage_daily (
-    ruleset text, day date, stage text, persons bigint, entered bigint, "left" bigint);
-create table marts.stage_transitions (
-    transition_id text primary key, person_id uuid, ruleset text, from_stage text, to_stage text, occurred_on date);
-"""
+MARTS = ("contact_fields", "audience_members", "audience_decisions", "stage_daily", "stage_transitions")
 
 
 def rules(lists: Mapping[str, str] = LISTS, **guards: object) -> settings.Settings:
@@ -97,15 +85,15 @@ class World:
         self.url, self.stage, self.address = url, stage, stage.address
         warehouse.prepare(url, [("sendgrid", stream) for stream in SUPPRESSION_STREAMS])
         self.database = warehouse.connect(url, autocommit=True)
-        self.run(MARTS)
+        self.run(marts.ddl(*MARTS))
         self.begin()
 
     def begin(self, pace: Pace = AT_ONCE) -> None:
         """Begin anew: nobody is wanted, the provider is empty, and nothing was ever delivered."""
         self.lists = dict(LISTS)
-        self.run("truncate marts.stage_daily, marts.stage_transitions, delivery.reject, delivery.decision")
-        self.run("truncate delivery.run restart identity cascade")
-        self.run("truncate raw.pull, quality.result")
+        self.run("truncate $marts.stage_daily, $marts.stage_transitions, $delivery.reject, $delivery.decision")
+        self.run("truncate $delivery.run restart identity cascade")
+        self.run("truncate $raw.pull, $quality.result")
         self.pull(RUN_DATE)
         self.want()
         self.esp = Esp(key=KEY, pace=pace)
@@ -121,7 +109,7 @@ class World:
         """The provider's suppressions were read for a date."""
         for stream in SUPPRESSION_STREAMS:
             self.database.execute(
-                "insert into raw.pull values ('esp', %s, %s, now(), now(), 1, 0, 0, null)", [stream, run_date]
+                "insert into $raw.pull values ('esp', %s, %s, now(), now(), 1, 0, 0, null)", [stream, run_date]
             )
 
     def want(self, *people: Person) -> None:
@@ -150,11 +138,13 @@ class World:
             for audience, why in each.excluded.items()
         ]
         with self.database.cursor() as cursor:
-            cursor.execute("truncate marts.contact_fields, marts.audience_members, marts.audience_decisions")
-            cursor.executemany("insert into marts.contact_fields values (%s, %s, %s)", contacts)
-            cursor.executemany("insert into marts.audience_members values (%s, %s, %s, %s, 50, %s, 'by hand')", members)
+            cursor.execute("truncate $marts.contact_fields, $marts.audience_members, $marts.audience_decisions")
+            cursor.executemany("insert into $marts.contact_fields values (%s, %s, %s)", contacts)
             cursor.executemany(
-                "insert into marts.audience_decisions values (%s, %s, %s, 50, %s, %s, 'by hand')", decisions
+                "insert into $marts.audience_members values (%s, %s, %s, %s, 50, %s, 'by hand')", members
+            )
+            cursor.executemany(
+                "insert into $marts.audience_decisions values (%s, %s, %s, 50, %s, %s, 'by hand')", decisions
             )
 
     def plan(self, run_date: date = RUN_DATE, **guards: object) -> int:
@@ -164,7 +154,7 @@ class World:
         """Address → its row in a plan."""
         columns = ("change", "payload", "add_lists", "remove_lists")
         rows = self.rows(
-            f"select email, {', '.join(columns)} from delivery.plan where change <> 'refused' and run_id = %s", run_id
+            f"select email, {', '.join(columns)} from $delivery.plan where change <> 'refused' and run_id = %s", run_id
         )
         return {email: dict(zip(columns, row, strict=True)) for email, *row in rows}
 
@@ -188,7 +178,7 @@ class World:
 
     def ledger(self) -> dict[str, tuple[dict[str, Any], list[str]]]:
         """Address → fields and lists that the provider has confirmed."""
-        rows = self.rows("select email, fields, lists from delivery.ledger")
+        rows = self.rows("select email, fields, lists from $delivery.ledger")
         return {email: (fields, lists) for email, fields, lists in rows}
 
     def held(self) -> dict[str, tuple[dict[str, Any], list[str]]]:

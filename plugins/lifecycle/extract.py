@@ -88,7 +88,7 @@ def land(url: str, name: str, kind: str, streams: list[Stream], run_date: date) 
         if cursor:
             since = cursor - stream.overlap
         readings.append(_Reading(stream, since, cursor_at=cursor, known_parts=parts.get(stream.name, frozenset())))
-    landing = f"landing_{name}"
+    landing = warehouse.schema_name(f"landing_{name}")
     with warehouse.only_one(url, f"extract {name}"):
         _land(url, landing, [(f"{kind}__{each.stream.name}", _tables(name, each)) for each in readings])
         with warehouse.connect(url) as database:

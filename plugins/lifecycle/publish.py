@@ -10,13 +10,13 @@ from lifecycle import warehouse
 
 STAGES = """
 select coalesce(jsonb_object_agg(stage, persons), '{}')
-from marts.stage_daily where ruleset = %(ruleset)s and day = %(run_date)s
+from $marts.stage_daily where ruleset = %(ruleset)s and day = %(run_date)s
 """
 
 TRANSITIONS = """
 select coalesce(jsonb_object_agg(move, persons), '{}') from (
     select coalesce(from_stage, 'none') || '->' || to_stage as move, count(*) as persons
-    from marts.stage_transitions
+    from $marts.stage_transitions
     where ruleset = %(ruleset)s and occurred_on between coalesce(%(since)s, '-infinity'::date) and %(run_date)s
     group by move
 ) as moves
@@ -25,31 +25,31 @@ select coalesce(jsonb_object_agg(move, persons), '{}') from (
 AUDIENCES = """
 select coalesce(jsonb_object_agg(audience, jsonb_build_object(
     'members', members, 'added', added, 'removed', removed, 'held_out', held_out)), '{}')
-from delivery.audience where run_id = %(run_id)s
+from $delivery.audience where run_id = %(run_id)s
 """
 
 READ_BACK = """
 select coalesce(jsonb_object_agg(list_name, found), '{}')
-from delivery.reconciliation where run_id = %(run_id)s
+from $delivery.reconciliation where run_id = %(run_id)s
 """
 
 
 DELIVERY = """
 select jsonb_build_object('planned', planned, 'sent', sent, 'confirmed', confirmed, 'rejected', rejected)
-from delivery.run_figures where run_id = %(run_id)s
+from $delivery.run_figures where run_id = %(run_id)s
 """
 
 #: What an old run leaves behind, children first. The ledger, open memberships and what was refused last stay.
 OLD = """
-with old as (select run_id from delivery.run where run_date < %(before)s)
-delete from delivery.{table} where {run} in (table old) {but}
+with old as (select run_id from $delivery.run where run_date < %(before)s)
+delete from $delivery.{table} where {run} in (table old) {but}
 """
 FORGOTTEN = (
     ("drift", "run_id", ""),
     ("reconciliation", "run_id", ""),
-    ("job_row", "run_id", "and job_id in (select job_id from delivery.job where status in ('completed', 'failed'))"),
+    ("job_row", "run_id", "and job_id in (select job_id from $delivery.job where status in ('completed', 'failed'))"),
     ("job", "run_id", "and status in ('completed', 'failed')"),
-    ("plan", "run_id", "and not exists (select from delivery.job where job.run_id = plan.run_id)"),
+    ("plan", "run_id", "and not exists (select from $delivery.job where job.run_id = plan.run_id)"),
     ("audience", "run_id", ""),
     ("decision", "until_run", ""),
     ("membership", "left_run", ""),
@@ -57,7 +57,7 @@ FORGOTTEN = (
         "reject",
         "run_id",
         """and exists (
-            select from delivery.reject as later where later.destination = reject.destination
+            select from $delivery.reject as later where later.destination = reject.destination
                 and later.person_id = reject.person_id and later.rejected_at > reject.rejected_at)""",
     ),
 )
@@ -86,7 +86,7 @@ def run(url: str, run_id: int, run_date: date, ruleset: str) -> dict[str, Any]:
             "delivery": figures(DELIVERY),
             "esp": figures(READ_BACK),
         }
-        connection.execute("update delivery.run set summary = %s where run_id = %s", [Jsonb(summary), run_id])
+        connection.execute("update $delivery.run set summary = %s where run_id = %s", [Jsonb(summary), run_id])
     return summary
 
 
@@ -94,7 +94,7 @@ def forget(url: str, run_date: date, days: int) -> None:
     """Delete what is only kept as a record, of runs for dates, and looks at persons, more than ``days`` before."""
     with warehouse.connect(url) as connection:
         before = run_date - timedelta(days=days)
-        connection.execute("delete from access.person_view where viewed_at < %s", [before])
+        connection.execute("delete from $access.person_view where viewed_at < %s", [before])
         for table, run, but in FORGOTTEN:
             statement = sql.SQL(OLD).format(table=sql.Identifier(table), run=sql.Identifier(run), but=sql.SQL(but))
             connection.execute(statement, {"before": before})

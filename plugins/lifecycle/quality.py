@@ -3,7 +3,8 @@
 The suites lie in ``expectations/<gate>/``, one YAML file each, in Great Expectations' own vocabulary. Their
 ``meta`` adds:
 
-- ``query``: the rows to look at; ``:run_date``, ``:suite`` and the names of ``each`` in it become literals
+- ``query``: the rows to look at; ``:run_date``, ``:suite`` and the names of ``each`` in it become literals,
+  ``$raw.pull`` and the like tables of this installation's schemas
 - ``parameters``: a query of one row, whose columns are the suite's ``$PARAMETER``s; null means no limit
 - ``each``: run the suite once per ``stream`` (``:source``, ``:stream``, ``:timezone``), per ``audience``
   (``:audience``, ``:holdout_share``), or per source of a kind such as ``woocommerce`` (``:source``,
@@ -137,7 +138,7 @@ def _suites_of(file: Path, run_date: date, settings: Settings) -> Iterable[Suite
         full_name = f"{name}/{place}" if place else name
         values = {"run_date": run_date, "suite": full_name, **names}
         parameters = meta.get("parameters")
-        yield Suite(full_name, _bind(query, values), parameters and _bind(parameters, values), expectations)
+        yield Suite(full_name, _bind(query, values), _bind(parameters, values) if parameters else None, expectations)
 
 
 def _places(each: str | None, settings: Settings, file: Path) -> dict[str, dict[str, object]]:
@@ -175,13 +176,13 @@ def _expected_pulls(settings: Settings) -> list[tuple[str, str]]:
 
 
 def _bind(statement: str, values: Mapping[str, object]) -> str:
-    """Put the values and names in SQL where the statement names them; ``::`` and other names stay."""
+    """Put schemas, values and names in SQL where the statement names them; ``::`` and other names stay."""
 
     def literal(match: re.Match[str]) -> str:
         value = values.get(match[1], sql.SQL(match[0]))
         return (value if isinstance(value, sql.Composable) else sql.Literal(value)).as_string()
 
-    return re.sub(r"(?<![:\w]):([a-z_]+)\b", literal, statement)
+    return re.sub(r"(?<![:\w]):([a-z_]+)\b", literal, warehouse.resolved_text(statement))
 
 
 def _validate(url: str, suites: list[Suite]) -> list[Result]:
@@ -353,12 +354,12 @@ def _store(url: str, gate: str, run_date: date, results: list[Result], *, whole:
     checks = None if whole else [result.expectation for result in results]
     with warehouse.connect(url) as database, database.cursor() as cursor:
         cursor.execute(
-            "delete from quality.result where run_date = %s and gate = %s"
+            "delete from $quality.result where run_date = %s and gate = %s"
             " and (%s::text[] is null or expectation = any(%s))",
             [run_date, gate, checks, checks],
         )
         cursor.executemany(
-            "insert into quality.result"
+            "insert into $quality.result"
             " (run_date, gate, suite, expectation, column_name, severity, success, observed, threshold)"
             " values (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
             [(run_date, gate, *astuple(result)) for result in results],

@@ -20,14 +20,15 @@ READ_BACK = "create temporary table read_back (contact_id text, email text, fiel
 COMPARED = """
 create temporary table compared on commit drop as
 with expected as (
-    select person_id, lower(email) as email, jsonb_strip_nulls(fields) as fields from delivery.ledger
+    select person_id, lower(email) as email, jsonb_strip_nulls(fields) as fields from $delivery.ledger
     where destination = %(destination)s and is_certain and %(list_name)s = any(lists)
 ),
 found as (
     select distinct on (email) * from read_back order by email, contact_id
 )
 select coalesce(expected.person_id, (
-        select person_id from delivery.ledger where destination = %(destination)s and lower(email) = found.email limit 1
+        select person_id from $delivery.ledger
+        where destination = %(destination)s and lower(email) = found.email limit 1
     )) as person_id, email, contact_id, expected.fields as expected_fields, found.fields as found_fields,
     expected.email is not null as is_expected, found.email is not null as is_found,
     case when expected.email is not null and found.email is not null then array(
@@ -41,7 +42,7 @@ from expected full join found using (email)
 """
 
 STORE = """
-insert into delivery.reconciliation (run_id, list_name, expected, found, missing, extra, different)
+insert into $delivery.reconciliation (run_id, list_name, expected, found, missing, extra, different)
 select %(run_id)s, %(list_name)s, count(*) filter (where is_expected), count(*) filter (where is_found),
     count(*) filter (where not is_found), count(*) filter (where not is_expected),
     count(*) filter (where differing <> '{}')
@@ -53,20 +54,20 @@ returning missing, extra, different
 """
 
 STORE_COUNTS = """
-insert into delivery.reconciliation (run_id, list_name, expected, found, missing, extra, different)
+insert into $delivery.reconciliation (run_id, list_name, expected, found, missing, extra, different)
 select %(run_id)s, %(list_name)s, count(*), %(found)s,
     greatest(count(*) - %(found)s, 0), greatest(%(found)s - count(*), 0), 0
-from delivery.ledger where destination = %(destination)s and is_certain and %(list_name)s = any(lists)
+from $delivery.ledger where destination = %(destination)s and is_certain and %(list_name)s = any(lists)
 on conflict (run_id, list_name) do update
 set expected = excluded.expected, found = excluded.found, missing = excluded.missing, extra = excluded.extra,
     different = excluded.different, read_at = now()
 returning missing, extra, different
 """
 
-FORGET_DRIFT = "delete from delivery.drift where run_id = %(run_id)s and list_name = %(list_name)s"
+FORGET_DRIFT = "delete from $delivery.drift where run_id = %(run_id)s and list_name = %(list_name)s"
 
 STORE_DRIFT = """
-insert into delivery.drift (run_id, list_name, kind, person_id, contact_id, fields)
+insert into $delivery.drift (run_id, list_name, kind, person_id, contact_id, fields)
 select %(run_id)s, %(list_name)s,
     case when not is_found then 'missing' when not is_expected then 'extra' else 'different' end,
     person_id, contact_id, nullif(differing, '{}')
@@ -75,19 +76,19 @@ from compared where not is_found or not is_expected or differing <> '{}'
 
 ADOPT_ABSENCE = """
 with absent as (
-    update delivery.ledger set lists = array_remove(lists, %(list_name)s)
+    update $delivery.ledger set lists = array_remove(lists, %(list_name)s)
     from compared
     where destination = %(destination)s and ledger.person_id = compared.person_id and not is_found
     returning ledger.person_id
 )
-update delivery.membership set left_on = %(run_date)s, left_run = ledger.run_id
-from absent join delivery.ledger on ledger.destination = %(destination)s and ledger.person_id = absent.person_id
+update $delivery.membership set left_on = %(run_date)s, left_run = ledger.run_id
+from absent join $delivery.ledger on ledger.destination = %(destination)s and ledger.person_id = absent.person_id
 where membership.destination = %(destination)s and membership.person_id = absent.person_id
     and list_name = %(list_name)s and left_run is null
 """
 
 ADOPT_FIELDS = """
-update delivery.ledger set fields = found_fields
+update $delivery.ledger set fields = found_fields
 from compared
 where destination = %(destination)s and ledger.person_id = compared.person_id and differing <> '{}'
 """

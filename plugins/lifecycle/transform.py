@@ -14,6 +14,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from lifecycle import warehouse
 from lifecycle.errors import GateFailed, RetryLater
 from lifecycle.settings import DBT_PROJECT, Settings
+from lifecycle.settings.environment import schema_prefix
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +35,7 @@ def environment(url: str) -> dict[str, str]:
         "DBT_DBNAME": unquote(parts.path.lstrip("/")),
         "DBT_SSLMODE": parse_qs(parts.query).get("sslmode", ["prefer"])[0],
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+        "LIFECYCLE_SCHEMA_PREFIX": schema_prefix(),
     }
 
 

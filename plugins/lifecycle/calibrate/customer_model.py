@@ -31,7 +31,7 @@ MANY_REPEATS = 7
 CUSTOMERS = """
 with days as (
     select person_id, business_day, sum(net) as net
-    from marts.purchase_days
+    from $marts.purchase_days
     where business_day <= %(run_date)s
     group by person_id, business_day
 ),
@@ -54,7 +54,7 @@ limit %(largest_sample)s
 """
 
 STORE = """
-insert into statistics.customer_model
+insert into $statistics.customer_model
     (model, fitted_for, customers, r, alpha, a, b, log_likelihood, spend_p, spend_q, spend_gamma,
     spend_log_likelihood, spend_customers, report)
 values (%(model)s, %(fitted_for)s, %(customers)s, %(r)s, %(alpha)s, %(a)s, %(b)s, %(log_likelihood)s, %(spend_p)s,
@@ -194,7 +194,9 @@ def _store(url: str, row: dict[str, Any], parameters: purchases.Parameters) -> i
     """Store a model and its outlooks in one transaction; return its version."""
     with warehouse.connect(url) as connection, connection.cursor() as cursor:
         ((version,),) = cursor.execute(STORE, row).fetchall()
-        with cursor.copy("copy statistics.outlook_node (version, purchases, node, dropout, weight) from stdin") as copy:
+        with cursor.copy(
+            "copy $statistics.outlook_node (version, purchases, node, dropout, weight) from stdin"
+        ) as copy:
             for repeats in range(MOST_REPEATS + 1):
                 nodes = zip(*purchases.outlook_nodes(parameters, repeats), strict=True)
                 for node, (dropout, weight) in enumerate(nodes, start=1):

@@ -27,12 +27,12 @@ LEARNT = ("shop", "personal")
 GAPS = """
 with persons as (
     select person_id
-    from marts.persons
+    from $marts.persons
     where %(customers)s = 'all' or (account_id is not null) = (%(customers)s = 'b2b')
 ),
 days as (
     select distinct person_id, purchase_days.business_day as day
-    from marts.purchase_days
+    from $marts.purchase_days
     join persons using (person_id)
     where business_day <= %(run_date)s and (%(shops)s::text[] is null or shop = any(%(shops)s))
 ),
@@ -213,7 +213,7 @@ def _stop_if_too_few(rulesets: dict[str, RuleSet], found: dict[str, Gaps]) -> No
 
 
 def _declare(connection: warehouse.Connection, settings: Settings, run_date: date) -> int:
-    connection.execute("lock table statistics.ruleset_version in share row exclusive mode")
+    connection.execute("lock table $statistics.ruleset_version in share row exclusive mode")
     known = _newest(connection)
     wanted = {name: declared(ruleset, known.get(name)) for name, ruleset in settings.stages.rulesets.items()}
     changed = [name for name in wanted if wanted[name] != known.get(name)]
@@ -224,7 +224,7 @@ def _declare(connection: warehouse.Connection, settings: Settings, run_date: dat
 
 def _newest(connection: warehouse.Connection) -> dict[str, Version]:
     columns = sql.SQL(", ").join(sql.Identifier(field.name) for field in fields(Version))
-    newest = sql.SQL("from statistics.ruleset_version order by ruleset, version desc")
+    newest = sql.SQL("from $statistics.ruleset_version order by ruleset, version desc")
     names = connection.execute(sql.SQL("select distinct on (ruleset) ruleset {}").format(newest)).fetchall()
     with connection.cursor(row_factory=class_row(Version)) as cursor:
         versions = cursor.execute(sql.SQL("select distinct on (ruleset) {} {}").format(columns, newest)).fetchall()
@@ -236,9 +236,9 @@ def _add(connection: warehouse.Connection, name: str, version: Version, holds_fr
     connection.execute(
         sql.SQL(
             """
-            insert into statistics.ruleset_version (ruleset, version, valid_from, made_for, {columns})
+            insert into $statistics.ruleset_version (ruleset, version, valid_from, made_for, {columns})
             select %(ruleset)s, coalesce(max(version), 0) + 1, %(valid_from)s::date, %(made_for)s, {values}
-            from statistics.ruleset_version
+            from $statistics.ruleset_version
             where ruleset = %(ruleset)s
             """
         ).format(

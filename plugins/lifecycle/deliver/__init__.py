@@ -48,22 +48,22 @@ class Batch:
 
 
 UNSENT = """
-select add_lists, person_id, email, payload from delivery.plan
+select add_lists, person_id, email, payload from $delivery.plan
 where run_id = %(run_id)s and change <> 'refused' and (payload <> '{}' or add_lists <> '{}')
     and not exists (
-        select from delivery.job_row join delivery.job using (job_id)
+        select from $delivery.job_row join $delivery.job using (job_id)
         where job_row.run_id = plan.run_id and job_row.person_id = plan.person_id
             and job.kind = 'upsert' and job.status <> 'failed')
     and not exists (
-        select from delivery.reject where reject.run_id = plan.run_id and reject.person_id = plan.person_id)
+        select from $delivery.reject where reject.run_id = plan.run_id and reject.person_id = plan.person_id)
 order by add_lists, person_id
 """
 
 UNREMOVED = """
-select list_name, person_id, email from delivery.plan, unnest(remove_lists) as leaving (list_name)
+select list_name, person_id, email from $delivery.plan, unnest(remove_lists) as leaving (list_name)
 where run_id = %(run_id)s
     and not exists (
-        select from delivery.job_row join delivery.job using (job_id)
+        select from $delivery.job_row join $delivery.job using (job_id)
         where job_row.run_id = plan.run_id and job_row.person_id = plan.person_id
             and job.kind = 'remove' and job.list_name = leaving.list_name and job.status <> 'failed')
 order by list_name, person_id
@@ -71,9 +71,9 @@ order by list_name, person_id
 
 MAY_BE_SENT = """
 select destination, is_dry_run, stopped_by, answer,
-    (select max(newer.run_id) from delivery.job as newer
+    (select max(newer.run_id) from $delivery.job as newer
     where newer.destination = run.destination and newer.run_id > run.run_id)
-from delivery.run where run_id = %(run_id)s
+from $delivery.run where run_id = %(run_id)s
 """
 
 
@@ -109,7 +109,7 @@ def run(url: str, destination: Upserts, run_id: int) -> dict[str, int]:
         if left:
             message = f"run {run_id}: the provider failed jobs; rows left to send: {left}"
             raise RetryLater(message)
-        connection.execute("update delivery.run set delivered_at = now() where run_id = %s", [run_id])
+        connection.execute("update $delivery.run set delivered_at = now() where run_id = %s", [run_id])
         return figures(connection, run_id)
 
 
@@ -117,7 +117,7 @@ def figures(connection: warehouse.Connection, run_id: int) -> dict[str, int]:
     """How many people's changes were planned, sent, confirmed as a whole, and rejected."""
     names = ("planned", "sent", "confirmed", "rejected")
     row = connection.execute(
-        "select planned, sent, confirmed, rejected from delivery.run_figures where run_id = %s", [run_id]
+        "select planned, sent, confirmed, rejected from $delivery.run_figures where run_id = %s", [run_id]
     ).fetchone()
     return dict(zip(names, row or (0, 0, 0, 0), strict=True))
 

@@ -30,9 +30,9 @@ class Job:
 
 
 CONFIRM_UPSERT = """
-insert into delivery.ledger as known (destination, person_id, email, fields, lists, confirmed_at, run_id)
+insert into $delivery.ledger as known (destination, person_id, email, fields, lists, confirmed_at, run_id)
 select %(destination)s, person_id, plan.email, plan.desired, plan.add_lists, now(), plan.run_id
-from delivery.job_row join delivery.plan using (run_id, person_id)
+from $delivery.job_row join $delivery.plan using (run_id, person_id)
 where job_id = %(job_id)s and not person_id = any(%(rejected)s)
 on conflict (destination, person_id) do update
 set email = excluded.email, fields = excluded.fields, is_certain = true, confirmed_at = now(), run_id = excluded.run_id,
@@ -40,11 +40,11 @@ set email = excluded.email, fields = excluded.fields, is_certain = true, confirm
 """
 
 DOUBT = """
-insert into delivery.ledger as known (destination, person_id, email, fields, lists, is_certain, confirmed_at, run_id)
+insert into $delivery.ledger as known (destination, person_id, email, fields, lists, is_certain, confirmed_at, run_id)
 select %(destination)s, person_id, plan.email,
     (select coalesce(jsonb_object_agg(key, null::text), '{}') from jsonb_object_keys(plan.desired) as key),
     plan.add_lists, false, now(), plan.run_id
-from delivery.job_row join delivery.plan using (run_id, person_id)
+from $delivery.job_row join $delivery.plan using (run_id, person_id)
 where job_id = %(job_id)s and not person_id = any(%(rejected)s)
 on conflict (destination, person_id) do update
 set email = excluded.email, is_certain = false,
@@ -56,39 +56,39 @@ set email = excluded.email, is_certain = false,
 """
 
 ENTER = """
-insert into delivery.membership (destination, person_id, list_name, entered_on, entered_run)
+insert into $delivery.membership (destination, person_id, list_name, entered_on, entered_run)
 select %(destination)s, person_id, list_name, run_date, run_id
-from delivery.job_row join delivery.plan using (run_id, person_id) join delivery.run using (run_id)
+from $delivery.job_row join $delivery.plan using (run_id, person_id) join $delivery.run using (run_id)
     cross join unnest(add_lists) as list_name
 where job_id = %(job_id)s and not person_id = any(%(rejected)s)
 on conflict (destination, person_id, list_name) where left_run is null do nothing
 """
 
 CONFIRM_REMOVAL = """
-update delivery.ledger
+update $delivery.ledger
 set lists = array_remove(lists, %(list_name)s), confirmed_at = now(), run_id = job_row.run_id
-from delivery.job_row
+from $delivery.job_row
 where job_row.job_id = %(job_id)s and ledger.person_id = job_row.person_id
     and ledger.destination = %(destination)s
 """
 
 LEAVE = """
-update delivery.membership set left_on = run_date, left_run = run.run_id
-from delivery.job_row join delivery.run using (run_id)
+update $delivery.membership set left_on = run_date, left_run = run.run_id
+from $delivery.job_row join $delivery.run using (run_id)
 where job_row.job_id = %(job_id)s and membership.person_id = job_row.person_id
     and membership.destination = %(destination)s and list_name = %(list_name)s and left_run is null
 """
 
 REJECT = """
-insert into delivery.reject (destination, person_id, email, payload, add_lists, message, run_id)
+insert into $delivery.reject (destination, person_id, email, payload, add_lists, message, run_id)
 select %(destination)s, person_id, email, payload, add_lists, %(message)s, run_id
-from delivery.plan where run_id = %(run_id)s and person_id = %(person_id)s
+from $delivery.plan where run_id = %(run_id)s and person_id = %(person_id)s
 """
 
 STILL_OPEN = """
 select job_id, run_id, kind, list_name, coalesce(provider_job, '') as provider_job,
     submitted_at < now() - make_interval(secs => %s) as is_overdue
-from delivery.job where destination = %s and status = 'submitted' order by job_id
+from $delivery.job where destination = %s and status = 'submitted' order by job_id
 """
 
 log = logging.getLogger(__name__)
@@ -105,13 +105,13 @@ def intend(
     """Note a request and its rows before it is made."""
     with connection.transaction():
         row = connection.execute(
-            "insert into delivery.job (run_id, destination, kind, list_name, status)"
+            "insert into $delivery.job (run_id, destination, kind, list_name, status)"
             " values (%s, %s, %s, %s, 'intended') returning job_id",
             [run_id, destination.name, kind, list_name],
         ).fetchone()
         job = Job(row[0] if row else 0, run_id, kind, list_name, "")
         connection.execute(
-            "insert into delivery.job_row (job_id, run_id, person_id) select %s, %s, unnest(%s::uuid[])",
+            "insert into $delivery.job_row (job_id, run_id, person_id) select %s, %s, unnest(%s::uuid[])",
             [job.job_id, run_id, list(people)],
         )
     return job
@@ -120,13 +120,13 @@ def intend(
 def submitted(connection: warehouse.Connection, job: Job, provider_job: str) -> None:
     """The provider has taken the request and named its job."""
     connection.execute(
-        "update delivery.job set status = 'submitted', provider_job = %s where job_id = %s", [provider_job, job.job_id]
+        "update $delivery.job set status = 'submitted', provider_job = %s where job_id = %s", [provider_job, job.job_id]
     )
 
 
 def fail(connection: warehouse.Connection, job_id: int) -> None:
     """The request is known not to be carried out."""
-    connection.execute("update delivery.job set status = 'failed', finished_at = now() where job_id = %s", [job_id])
+    connection.execute("update $delivery.job set status = 'failed', finished_at = now() where job_id = %s", [job_id])
 
 
 def doubt(connection: warehouse.Connection, destination: Destination, job_id: int) -> None:
@@ -171,7 +171,7 @@ def wait(connection: warehouse.Connection, destination: Upserts) -> int:
     Raises ``RetryLater`` after ``PATIENCE_SECONDS``; the jobs stay open, and the next run asks again.
     """
     cut_off = connection.execute(
-        "select job_id from delivery.job where destination = %s and status = 'intended'", [destination.name]
+        "select job_id from $delivery.job where destination = %s and status = 'intended'", [destination.name]
     ).fetchall()
     for (job_id,) in cut_off:
         doubt(connection, destination, job_id)
@@ -237,7 +237,7 @@ def _finish(connection: warehouse.Connection, destination: Destination, job: Job
             for statement in upserted if job.kind == "upsert" else (CONFIRM_REMOVAL, LEAVE):
                 connection.execute(statement, values)
         connection.execute(
-            "update delivery.job set status = %(status)s, finished_at = now(), confirmed = %(confirmed)s,"
+            "update $delivery.job set status = %(status)s, finished_at = now(), confirmed = %(confirmed)s,"
             " rejected = %(refused)s where job_id = %(job_id)s",
             values,
         )
@@ -253,6 +253,7 @@ def _finish(connection: warehouse.Connection, destination: Destination, job: Job
 
 def _people(connection: warehouse.Connection, job: Job) -> list[tuple[UUID, str]]:
     return connection.execute(
-        "select person_id, email from delivery.job_row join delivery.plan using (run_id, person_id) where job_id = %s",
+        "select person_id, email from $delivery.job_row join $delivery.plan using (run_id, person_id)"
+        " where job_id = %s",
         [job.job_id],
     ).fetchall()

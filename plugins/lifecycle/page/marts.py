@@ -7,7 +7,7 @@ from typing import Any, Self, TypeVar
 from psycopg.rows import class_row
 
 from lifecycle.errors import AccessDenied
-from lifecycle.warehouse import Connection
+from lifecycle.warehouse import Connection, resolved_text
 
 FIGURES_ROLE = "lifecycle_figures"
 PEOPLE_ROLE = "lifecycle_people"
@@ -17,7 +17,7 @@ select pg_namespace.nspname || '.' || pg_class.relname,
     has_schema_privilege(pg_namespace.oid, 'usage') and has_table_privilege(pg_class.oid, 'select')
 from pg_class
 inner join pg_namespace on pg_namespace.oid = pg_class.relnamespace
-where pg_namespace.nspname in ('marts', 'delivery', 'raw', 'quality') and pg_class.relkind in ('r', 'v', 'm', 'p')
+where pg_namespace.nspname in ('$marts', '$delivery', '$raw', '$quality') and pg_class.relkind in ('r', 'v', 'm', 'p')
 """
 
 Row = TypeVar("Row")
@@ -40,7 +40,7 @@ class Marts:
 
         Raises ``AccessDenied`` if the login may not read one of them.
         """
-        named = sorted(set(re.findall(r"\b(?:marts|delivery|raw|quality)\.\w+", query)))
+        named = sorted({resolved_text(name) for name in re.findall(r"\$(?:marts|delivery|raw|quality)\.\w+", query)})
         if not all(name in self.tables for name in named):
             return []
         for name in named:

@@ -13,32 +13,32 @@ MAX_ROWS = 300
 CUSTOMER = """
 select ruleset, stage, stage_since, next_stage, next_transition_on, vip, engagement, consent_state, consent_basis,
     first_seen_on, orders, revenue, as_of
-from marts.customers where person_id = %(person)s
+from $marts.customers where person_id = %(person)s
 """
 STAGE_INTERVALS = """
-select stage, valid_from, valid_to, cause from marts.stage_intervals
+select stage, valid_from, valid_to, cause from $marts.stage_intervals
 where person_id = %(person)s and ruleset = %(ruleset)s order by valid_from
 """
 PURCHASES = """
-select business_day, shop, orders, net, currency from marts.purchase_days
+select business_day, shop, orders, net, currency from $marts.purchase_days
 where person_id = %(person)s order by business_day desc, shop limit %(limit)s
 """
 MESSAGES = """
-select delivered_on, subject, opened_on, clicked_on, is_opened, is_clicked from marts.messages
+select delivered_on, subject, opened_on, clicked_on, is_opened, is_clicked from $marts.messages
 where person_id = %(person)s order by delivered_on desc, message_id limit %(limit)s
 """
 # the provider's responses are left out, since they may hold an address, and so is the approver's name
 LISTS = """
-select run_date, event, list_name, case event when 'decided: excluded' then detail end as reason from delivery.audit
+select run_date, event, list_name, case event when 'decided: excluded' then detail end as reason from $delivery.audit
 where person_id = %(person)s and event not like 'plan %%'
 order by at desc, run_id desc, event, list_name limit %(limit)s
 """
 CONSENT = """
-select source, statement, says, said_at::date as said_on, is_decisive from marts.consent_evidence
+select source, statement, says, said_at::date as said_on, is_decisive from $marts.consent_evidence
 where person_id = %(person)s order by precedence, said_at, source
 """
 CORRECTIONS = """
-select occurred_on, believed_stage, stage, known_on from marts.stage_corrections
+select occurred_on, believed_stage, stage, known_on from $marts.stage_corrections
 where subject_id = %(person)s and subject_kind = 'person' and ruleset = %(ruleset)s order by known_on desc, occurred_on
 """
 
@@ -151,7 +151,7 @@ class Person:
 def record_view(url: str, user: str, person: UUID) -> None:
     """Record that a user views a person; committed before anything is read."""
     with warehouse.acting_as(url, PEOPLE_ROLE, read_only=False) as connection:
-        connection.execute("select access.record(%s, %s)", [user, person])
+        connection.execute("select $access.record(%s, %s)", [user, person])
 
 
 def read(url: str, person: UUID) -> Person | None:

@@ -25,49 +25,49 @@ set local parallel_setup_cost = 0; set local parallel_tuple_cost = 0
 CHANGED_DECISIONS = """
 create temporary table changed_decision on commit drop as
 select audience, person_id, decided.outcome, decided.exclusion, known.outcome is not null as is_known
-from marts.audience_decisions as decided
-full join (select * from delivery.decision where until_run is null) as known using (audience, person_id)
+from $marts.audience_decisions as decided
+full join (select * from $delivery.decision where until_run is null) as known using (audience, person_id)
 where (decided.outcome, decided.exclusion) is distinct from (known.outcome, known.exclusion)
 """
 
 ONLY_CHANGED = "analyze changed_decision; set local enable_nestloop = on"
 
 CLOSE_DECISIONS = """
-update delivery.decision set until_on = %(run_date)s, until_run = %(run_id)s
+update $delivery.decision set until_on = %(run_date)s, until_run = %(run_id)s
 from changed_decision as changed
 where until_run is null and decision.audience = changed.audience and decision.person_id = changed.person_id
     and changed.is_known
 """
 
 OPEN_DECISIONS = """
-insert into delivery.decision (audience, person_id, outcome, exclusion, reason, since_on, since_run)
+insert into $delivery.decision (audience, person_id, outcome, exclusion, reason, since_on, since_run)
 select audience, person_id, decided.outcome, decided.exclusion, decided.reason, %(run_date)s, %(run_id)s
-from changed_decision as changed inner join marts.audience_decisions as decided using (audience, person_id)
+from changed_decision as changed inner join $marts.audience_decisions as decided using (audience, person_id)
 """
 
 COUNTED_DECISIONS = """
 create temporary table counted_decision on commit drop as
 select audience, outcome, exclusion, count(*) as persons
-from marts.audience_decisions
+from $marts.audience_decisions
 group by audience, outcome, exclusion
 """
 
 CHANGES = """
-insert into delivery.plan (run_id, person_id, email, change, payload, desired, add_lists, remove_lists)
+insert into $delivery.plan (run_id, person_id, email, change, payload, desired, add_lists, remove_lists)
 with memberships as (
     select person_id, array_agg(list_name order by list_name) as lists
-    from marts.audience_members
+    from $marts.audience_members
     where not is_holdout
     group by person_id
 ),
 wanted as (
     select person_id, contacts.email, coalesce(memberships.lists, '{}') as lists, contacts.fields
-    from marts.contact_fields as contacts
+    from $marts.contact_fields as contacts
     left join memberships using (person_id)
 ),
 confirmed as (
     select *, case when is_certain then lists else '{}' end as certain_lists
-    from delivery.ledger
+    from $delivery.ledger
     where destination = %(destination)s
 ),
 compared as (
@@ -82,7 +82,7 @@ compared as (
         array(select unnest(confirmed.lists) except select unnest(wanted.lists) order by 1) as remove_lists,
         -- another address is another contact there: before it comes, the former one leaves
         confirmed.fields is null and exists (
-            select from delivery.ledger as former
+            select from $delivery.ledger as former
             where former.destination = %(destination)s and former.person_id = wanted.person_id and former.lists <> '{}'
         ) as must_wait
     from wanted
@@ -104,7 +104,7 @@ changes as (
 select %(run_id)s, person_id, email,
     case
         when remove_lists = '{}' and exists (
-            select from delivery.reject
+            select from $delivery.reject
             where reject.destination = %(destination)s and reject.person_id = changes.person_id
                 and (reject.email, reject.payload, reject.add_lists)
                     = (changes.email, changes.payload, changes.add_lists)
@@ -120,7 +120,7 @@ where not must_wait and (is_known or add_lists <> '{}')
 """
 
 AUDIENCES = """
-insert into delivery.audience
+insert into $delivery.audience
     (run_id, audience, list_name, members, held_out, excluded, created, added, removed, unchanged)
 with figures as (
     select configured.audience, configured.list_name,
@@ -134,11 +134,11 @@ with figures as (
 joining as (
     select list_name, count(*) as persons, count(*) filter (where change = 'create') as created,
         count(*) filter (where change <> 'refused') as added
-    from delivery.plan cross join unnest(add_lists) as list_name where run_id = %(run_id)s group by list_name
+    from $delivery.plan cross join unnest(add_lists) as list_name where run_id = %(run_id)s group by list_name
 ),
 leaving as (
     select list_name, count(*) as persons
-    from delivery.plan cross join unnest(remove_lists) as list_name where run_id = %(run_id)s group by list_name
+    from $delivery.plan cross join unnest(remove_lists) as list_name where run_id = %(run_id)s group by list_name
 )
 select %(run_id)s, audience, list_name, members, held_out, excluded, coalesce(created, 0), coalesce(added, 0),
     coalesce(leaving.persons, 0), members - coalesce(joining.persons, 0)
@@ -153,7 +153,7 @@ def run(url: str, run_date: date, settings: Settings, *, is_dry_run: bool = Fals
     destination = settings.push_to().kind
     with warehouse.connect(url) as connection:
         row = connection.execute(
-            "insert into delivery.run (run_date, destination, is_dry_run) values (%s, %s, %s) returning run_id",
+            "insert into $delivery.run (run_date, destination, is_dry_run) values (%s, %s, %s) returning run_id",
             [run_date, destination, is_dry_run],
         ).fetchone()
         run_id = int(row[0]) if row else 0
@@ -168,7 +168,7 @@ def run(url: str, run_date: date, settings: Settings, *, is_dry_run: bool = Fals
         suppressions = import_module(f"lifecycle.sources.{settings.esp.kind}").SUPPRESSION_STREAMS
         trips = guards.trips(connection, settings, values, suppressions)
         connection.execute(
-            "update delivery.run set stopped_by = %s where run_id = %s", ["; ".join(trips) or None, run_id]
+            "update $delivery.run set stopped_by = %s where run_id = %s", ["; ".join(trips) or None, run_id]
         )
     log.info("run %d: %d changes planned for %s", run_id, changes, run_date)
     return run_id
@@ -177,7 +177,7 @@ def run(url: str, run_date: date, settings: Settings, *, is_dry_run: bool = Fals
 def stopped_by(url: str, run_id: int) -> str | None:
     """The guards that a plan trips, in words."""
     with warehouse.connect(url) as connection:
-        row = connection.execute("select stopped_by from delivery.run where run_id = %s", [run_id]).fetchone()
+        row = connection.execute("select stopped_by from $delivery.run where run_id = %s", [run_id]).fetchone()
         return row[0] if row else None
 
 
@@ -187,7 +187,7 @@ def question(url: str, run_id: int) -> str:
         rows = connection.execute(
             "select audience, members, added, removed, created, unchanged, held_out,"
             " (select coalesce(sum(persons::bigint), 0) from jsonb_each_text(excluded) as each (reason, persons))"
-            " from delivery.audience where run_id = %s order by audience",
+            " from $delivery.audience where run_id = %s order by audience",
             [run_id],
         ).fetchall()
     titles = ("audience", "members", "join", "leave", "new contacts", "unchanged", "held out", "excluded")
@@ -202,7 +202,7 @@ def answer(url: str, run_id: int, *, by: str | None, is_approved: bool) -> None:
     said = "approved" if is_approved and by else "rejected" if by else "unanswered"
     with warehouse.connect(url) as connection:
         connection.execute(
-            "update delivery.run set answer = %s, answered_by = %s, answered_at = now() where run_id = %s",
+            "update $delivery.run set answer = %s, answered_by = %s, answered_at = now() where run_id = %s",
             [said, by, run_id],
         )
     log.info("run %d: %s", run_id, said)

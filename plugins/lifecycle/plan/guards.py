@@ -14,17 +14,17 @@ from lifecycle.settings import ESP, AudienceLimits, Limits, Settings
 LISTS = """
 with held as (
     select list_name, count(*) as persons
-    from delivery.ledger cross join unnest(lists) as list_name
+    from $delivery.ledger cross join unnest(lists) as list_name
     where destination = %(destination)s group by list_name
 ),
 joining as (
     select list_name, count(*) as persons, count(*) filter (where change = 'create') as created
-    from delivery.plan cross join unnest(add_lists) as list_name
+    from $delivery.plan cross join unnest(add_lists) as list_name
     where run_id = %(run_id)s and change <> 'refused' group by list_name
 ),
 leaving as (
     select list_name, count(*) as persons
-    from delivery.plan cross join unnest(remove_lists) as list_name
+    from $delivery.plan cross join unnest(remove_lists) as list_name
     where run_id = %(run_id)s group by list_name
 )
 select list_name, coalesce(held.persons, 0) as held, coalesce(created, 0) as created,
@@ -35,26 +35,26 @@ order by list_name
 
 ALL_LISTS = """
 select null as list_name,
-    (select count(*) from delivery.ledger where destination = %(destination)s) as held,
+    (select count(*) from $delivery.ledger where destination = %(destination)s) as held,
     count(*) filter (where change = 'create') as created,
     count(*) filter (where add_lists <> '{}') as added,
     count(*) filter (where remove_lists <> '{}') as removed
-from delivery.plan
+from $delivery.plan
 where run_id = %(run_id)s and change <> 'refused'
 """
 
 PULLS = """
-select stream, max(run_date) from raw.pull where source = %(source)s and stream = any(%(streams)s) group by stream
+select stream, max(run_date) from $raw.pull where source = %(source)s and stream = any(%(streams)s) group by stream
 """
 
 FAILED_CHECKS = """
 select gate, suite || '.' || expectation
-from quality.result where run_date = %(run_date)s and severity = 'critical' and not success
+from $quality.result where run_date = %(run_date)s and severity = 'critical' and not success
 order by 1, 2
 """
 
 NEWER_NIGHT = """
-select max(run_date) from delivery.run
+select max(run_date) from $delivery.run
 where destination = %(destination)s and delivered_at is not null and run_date > %(run_date)s
 """
 

@@ -37,8 +37,8 @@ def compare_listing(connection: Connection, kind: str, source: str, stream: str,
                 count(*) filter (where not is_deleted and not is_listed),
                 count(*) filter (where is_deleted and is_listed)
             from (
-                select is_deleted, exists (select from listed where listed.id = raw.id) as is_listed
-                from {raw} as raw where source = %s
+                select is_deleted, exists (select from listed where listed.id = known.id) as is_listed
+                from {raw} as known where source = %s
             ) as documents
             """
         ).format(**names),

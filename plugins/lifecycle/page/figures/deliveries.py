@@ -11,7 +11,7 @@ MAX_RUNS = 14
 # the last run of the range, the one of the night before it, and the first of the range
 AUDIENCES = """
 with runs as (
-    select run_id, run_date from delivery.run where run_date <= %(end)s and not is_dry_run
+    select run_id, run_date from $delivery.run where run_date <= %(end)s and not is_dry_run
 ),
 last_run as (select run_id, run_date from runs order by run_date desc, run_id desc limit 1),
 before as (
@@ -21,12 +21,12 @@ first_run as (select run_id from runs where run_date >= %(start)s order by run_d
 select now.audience, now.list_name, now.members, now.held_out, now.added, now.removed, now.excluded,
     now.members - night.members as change, now.members - beginning.members as change_of_range,
     coalesce(refused.rejected, 0)::bigint as rejected
-from delivery.audience as now
-left join delivery.audience as night on night.audience = now.audience and night.run_id = (select run_id from before)
-left join delivery.audience as beginning
+from $delivery.audience as now
+left join $delivery.audience as night on night.audience = now.audience and night.run_id = (select run_id from before)
+left join $delivery.audience as beginning
     on beginning.audience = now.audience and beginning.run_id = (select run_id from first_run)
 left join (
-    select list_name, sum(rejected) as rejected from delivery.reject_counts
+    select list_name, sum(rejected) as rejected from $delivery.reject_counts
     where run_id = (select run_id from last_run) group by list_name
 ) as refused on refused.list_name = now.list_name
 where now.run_id = (select run_id from last_run)
@@ -37,7 +37,7 @@ select run_id, run_date, destination, is_dry_run, stopped_by, answer, delivered_
     (summary -> 'delivery' ->> 'planned')::bigint as planned, (summary -> 'delivery' ->> 'sent')::bigint as sent,
     (summary -> 'delivery' ->> 'confirmed')::bigint as confirmed,
     (summary -> 'delivery' ->> 'rejected')::bigint as rejected
-from delivery.run where run_date between %(start)s and %(end)s order by run_date desc, run_id desc limit %(limit)s
+from $delivery.run where run_date between %(start)s and %(end)s order by run_date desc, run_id desc limit %(limit)s
 """
 
 

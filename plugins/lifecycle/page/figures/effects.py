@@ -9,7 +9,7 @@ from lifecycle.page.marts import Marts
 EFFECTS = """
 select audience, metric, window_days, started_on, through_on, contacted, held_out, contacted_mean, held_out_mean, lift,
     low, high, always_low, always_high, is_split_as_planned, verdict
-from marts.audience_effects
+from $marts.audience_effects
 order by audience, case metric when 'clicked' then 1 when 'ordered' then 2 else 3 end
 """
 

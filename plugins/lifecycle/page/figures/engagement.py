@@ -10,11 +10,11 @@ from lifecycle.page.marts import Marts
 DAILY = """
 select date_trunc(%(grain)s, day)::date as day, sum(delivered)::bigint as delivered, sum(opened)::bigint as opened,
     sum(clicked)::bigint as clicked, sum(bounced)::bigint as bounced, sum(unsubscribed)::bigint as unsubscribed
-from marts.engagement_daily where day between %(start)s and %(end)s group by 1
+from $marts.engagement_daily where day between %(start)s and %(end)s group by 1
 having sum(delivered) + sum(bounced) + sum(unsubscribed) > 0 order by 1
 """
 BY_STAGE = """
-select stage, engagement, sum(persons)::bigint as persons from marts.engagement_by_stage
+select stage, engagement, sum(persons)::bigint as persons from $marts.engagement_by_stage
 group by stage, engagement order by stage, engagement
 """
 

@@ -13,27 +13,27 @@ from lifecycle.settings import Settings
 CATALOGUE = """
 select scenario, name, german_name, description, german_description, stage, market, trigger, is_measured, after_days,
     due_within_days, channel, race, audience, recognised_by, recognised_as
-from marts.contact_scenarios order by position
+from $marts.contact_scenarios order by position
 """
 MONTHS = """
 select scenario, month, concerned, due, contacted_in_time, contacted_late, pending, not_contacted, held_out,
     not_contactable, not_due, contacts, opened, clicked, purchased, response_days, verdict, worth, worth_low,
     worth_high, worth_audience, worth_contacted, worth_held_out
-from marts.contact_gap
+from $marts.contact_gap
 where month between date_trunc('month', %(start)s::date) and %(end)s order by scenario, month
 """
 DAYS = """
 select scenario, day, sum(not_due) as not_due,
     sum(contacted_in_time) as contacted_in_time, sum(contacted_late) as contacted_late, sum(pending) as pending,
     sum(not_contacted) as not_contacted, sum(held_out) as held_out, sum(not_contactable) as not_contactable
-from marts.contact_gap_daily where day between %(start)s and %(end)s and scenario = any(%(scenarios)s)
+from $marts.contact_gap_daily where day between %(start)s and %(end)s and scenario = any(%(scenarios)s)
 group by scenario, day order by scenario, day
 """
 AUDIENCE_STATUSES = """
 select scenario, standing, exclusion, sum(concerned) as concerned,
     sum(contacted_in_time) as contacted_in_time, sum(contacted_late) as contacted_late, sum(pending) as pending,
     sum(not_contacted) as not_contacted, sum(held_out) as held_out, sum(not_contactable) as not_contactable
-from marts.contact_gap_daily where day between %(start)s and %(end)s and scenario = any(%(scenarios)s)
+from $marts.contact_gap_daily where day between %(start)s and %(end)s and scenario = any(%(scenarios)s)
 group by scenario, standing, exclusion having sum(concerned) > 0 order by scenario, standing, exclusion
 """
 

@@ -8,38 +8,38 @@ from lifecycle.page.marts import Marts
 
 MAX_NIGHTS = 14
 
-LAST = "select run_date from marts.stage_builds order by build_id desc limit 1"
+LAST = "select run_date from $marts.stage_builds order by build_id desc limit 1"
 
 GATES = """
 select run_date, gate, count(*) filter (where success)::bigint as passed,
     count(*) filter (where not success and severity <> 'critical')::bigint as warnings,
     count(*) filter (where not success and severity = 'critical')::bigint as failed
-from quality.result
+from $quality.result
 where run_date in (
-    select distinct run_date from quality.result where run_date <= %(end)s order by run_date desc limit %(limit)s)
+    select distinct run_date from $quality.result where run_date <= %(end)s order by run_date desc limit %(limit)s)
 group by run_date, gate order by run_date desc, gate desc
 """
 FAILURES = """
 select run_date, gate, suite, expectation, column_name, severity, observed, threshold
-from quality.result
+from $quality.result
 where not success and run_date in (
-    select distinct run_date from quality.result where run_date <= %(end)s order by run_date desc limit %(limit)s)
+    select distinct run_date from $quality.result where run_date <= %(end)s order by run_date desc limit %(limit)s)
 order by run_date desc, severity, gate, suite, expectation, column_name
 """
 STREAMS = """
 with latest as (
     select distinct on (source, stream) source, stream, run_date, documents, changed, cursor_at::date as newest_on
-    from raw.pull where run_date <= %(end)s order by source, stream, run_date desc
+    from $raw.pull where run_date <= %(end)s order by source, stream, run_date desc
 ),
 deletion_checks as (
     select distinct on (source, stream) source, stream, run_date as deletions_checked_on, vanished
-    from raw.deletion_check where run_date <= %(end)s order by source, stream, run_date desc
+    from $raw.deletion_check where run_date <= %(end)s order by source, stream, run_date desc
 )
 select source, stream, run_date, documents, changed, newest_on, deletions_checked_on, vanished,
     coalesce(reject_counts.rejected, 0)::bigint as rejected
 from latest
 left join deletion_checks using (source, stream)
-left join raw.reject_counts using (source, stream)
+left join $raw.reject_counts using (source, stream)
 order by source, stream
 """
 

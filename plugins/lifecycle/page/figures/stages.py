@@ -21,16 +21,16 @@ BALANCE = """
 select stage,
     coalesce(sum(opening) filter (where day = %(start)s), 0)::bigint as opening,
     coalesce(sum(persons) filter (where day = %(end)s), 0)::bigint as persons
-from marts.stage_daily where ruleset = %(ruleset)s and day in (%(start)s, %(end)s)
+from $marts.stage_daily where ruleset = %(ruleset)s and day in (%(start)s, %(end)s)
 group by stage
 """
 DAILY = """
-select day, stage, persons::bigint from marts.stage_daily
+select day, stage, persons::bigint from $marts.stage_daily
 where ruleset = %(ruleset)s and day between %(start)s and %(end)s and (%(end)s::date - day) %% %(step)s = 0
 order by day, stage
 """
 MOVES = """
-select from_stage, to_stage, sum(persons)::bigint as persons from marts.stage_moves
+select from_stage, to_stage, sum(persons)::bigint as persons from $marts.stage_moves
 where shop = %(shop)s and ruleset = %(ruleset)s and day between %(start)s and %(end)s
 group by from_stage, to_stage order by from_stage, to_stage
 """
@@ -42,17 +42,17 @@ select date_trunc(%(grain)s, day)::date as day,
     coalesce(sum(persons) filter (where to_stage = 'lapsed' and from_stage <> 'lost'), 0)::bigint as lapsed,
     coalesce(sum(persons) filter (where to_stage = 'lost'), 0)::bigint as lost,
     coalesce(sum(persons) filter (where is_win_back), 0)::bigint as win_backs
-from marts.stage_moves
+from $marts.stage_moves
 where shop = %(shop)s and ruleset = %(ruleset)s and day between %(start)s and %(end)s
 group by 1 order by 1
 """
 COHORT_MONTHS = """
-select cohort_month, months_since, persons::bigint, buyers::bigint, retention from marts.cohorts
+select cohort_month, months_since, persons::bigint, buyers::bigint, retention from $marts.cohorts
 where month <= %(end)s and cohort_month > date_trunc('month', %(end)s::date) - make_interval(months => %(months)s)
 order by cohort_month, months_since
 """
 PHASES = """
-select stage, phase from marts.framework_phases where framework = %(framework)s order by position, stage
+select stage, phase from $marts.framework_phases where framework = %(framework)s order by position, stage
 """
 
 
@@ -194,8 +194,8 @@ def _of_shop(query: str, table: str, filters: Filters) -> str:
     """The same query for the figures of one shop."""
     if filters.shop == ALL_SHOPS:
         return query
-    return query.replace(f"marts.{table} where", f"marts.{table}_by_shop where shop = %(shop)s and").replace(
-        f"marts.{table}\nwhere", f"marts.{table}_by_shop\nwhere shop = %(shop)s and"
+    return query.replace(f"$marts.{table} where", f"$marts.{table}_by_shop where shop = %(shop)s and").replace(
+        f"$marts.{table}\nwhere", f"$marts.{table}_by_shop\nwhere shop = %(shop)s and"
     )
 
 
