@@ -20,7 +20,7 @@ export UV_HTTP_TIMEOUT ?= 180
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down airflow psql warehouse test test-browser lint format lock bench chaos clean
+.PHONY: help setup demo up down airflow psql warehouse test test-all coverage test-browser chromium lint format lock bench chaos clean
 
 help: ## what can be done here
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1	\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 22
@@ -45,20 +45,35 @@ psql: $(READY) ## look into the demo's warehouse
 warehouse: $(READY) ## print the URL of the demo's warehouse, which it starts
 	@python -m demo.postgres start --home build/demo/postgres
 
-test: lint ## check everything and run all tests
-	pytest --numprocesses 2 --dist loadfile
+# A file's tests share what is dear to make, so a file goes to one process as a whole, in the order of tests/conftest.py.
+PYTEST := pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+QUICK := not night and not chaos and not browser
 
-test-browser: $(READY) ## look at the page as a person would, in Chromium, and keep pictures of it in docs
+test: lint ## check everything and run the tests, but for what takes long (minutes on two cores)
+	$(PYTEST) -m "$(QUICK)"
+
+test-all: lint chromium ## as 'make test', with more nights, more faults, more examples, and the browser
+	$(PYTEST) --hypothesis-profile thorough
+
+coverage: $(READY) ## run the tests of 'make test' and say which lines and branches none of them reaches
+	coverage erase
+	$(PYTEST) -m "$(QUICK)" --cov --cov-report=
+	coverage html --quiet
+	coverage report
+
+test-browser: chromium ## look at the page as a person would, in Chromium, and keep pictures of it in docs
+	PICTURES=docs pytest tests/browser
+
+chromium: $(READY)
 	@command -v chromium >/dev/null || { $(SUDO) apt-get update && $(SUDO) apt-get install --yes chromium; } || \
 		{ echo "no Chromium found; install it, on Debian as root: apt-get install chromium"; exit 1; }
-	PICTURES=docs pytest tests/browser
 
 lint: $(READY) ## check style and types
 	ruff check
 	ruff format --check
 	mypy
 	sqlfmt --check --quiet dbt_project
-	sqlfluff lint --nocolor --disable-progress-bar dbt_project/models dbt_project/tests
+	sqlfluff lint --processes 0 --nocolor --disable-progress-bar dbt_project/models dbt_project/tests
 	yamllint --strict .
 	check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 	check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml

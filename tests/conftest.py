@@ -1,40 +1,68 @@
 """Fixtures for all tests: databases of an embedded PostgreSQL; no network but loopback, nothing of a user."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
+import hypothesis
 import pytest
+from hypothesis.configuration import set_hypothesis_home_dir
+from hypothesis.database import DirectoryBasedExampleDatabase
 
 from demo import postgres
+from tests.databases import NewDatabase, with_schemas
 
 if TYPE_CHECKING:
     from demo.serve import Stage
     from tests.world import World
 
+TESTS = Path(__file__).parent
+BUILD = TESTS.parent / "build"
 #: One server for each process that tests.
-HOME = Path(__file__).parents[1] / "build" / f"test-postgres-{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"
+HOME = BUILD / f"test-postgres-{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"
+#: The folders whose files take longest: with several processes, what begins last must not be one of them.
+LONGEST = ("night", "browser", "dbt")
+
+# Examples are new ones in every run; what has failed is kept here, and tried first by the next run.
+EXAMPLES = BUILD / "hypothesis"
+set_hypothesis_home_dir(EXAMPLES)
+# A test says what must be, not how soon: nothing fails because the machine is busy.
+hypothesis.settings.register_profile(
+    "quick", derandomize=False, database=DirectoryBasedExampleDatabase(EXAMPLES), deadline=None, print_blob=True
+)
+hypothesis.settings.register_profile("thorough", hypothesis.settings.get_profile("quick"), max_examples=300)
+hypothesis.settings.load_profile("quick")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whole nights take longest: with two processes they begin first."""
-    items.sort(key=lambda item: item.get_closest_marker("night") is None)
+    """Bring the files that take longest to the front."""
+    items.sort(key=_order)
+
+
+def _order(item: pytest.Item) -> int:
+    folder = item.path.relative_to(TESTS).parts[0]
+    return LONGEST.index(folder) if folder in LONGEST else len(LONGEST)
 
 
 @pytest.fixture(scope="session")
-def new_database() -> Iterator[Callable[[], str]]:
-    """Makes empty databases; the server starts with the first test that asks, and goes with the last."""
+def new_database() -> Iterator[NewDatabase]:
+    """Makes databases; the server starts with the first test that asks, and goes with the last."""
     postgres.start(HOME)
-    yield lambda: postgres.create_database(HOME, f"test_{uuid4().hex}")
+    yield NewDatabase(HOME)
     postgres.remove(HOME)
 
 
 @pytest.fixture
-def database_url(new_database: Callable[[], str]) -> str:
+def database_url(new_database: NewDatabase) -> str:
     """The URL of an empty database of the test's own."""
     return new_database()
+
+
+@pytest.fixture
+def warehouse_url(new_database: NewDatabase) -> str:
+    """The URL of a warehouse of the test's own, before the first night."""
+    return new_database(with_schemas)
 
 
 @pytest.fixture(scope="session")
@@ -48,7 +76,7 @@ def provider_stage() -> Iterator["Stage"]:
 
 
 @pytest.fixture(scope="session")
-def lasting_world(new_database: Callable[[], str], provider_stage: "Stage") -> Iterator["World"]:
+def lasting_world(new_database: NewDatabase, provider_stage: "Stage") -> Iterator["World"]:
     """What ``world`` begins anew with every test."""
     from tests.world import World
 

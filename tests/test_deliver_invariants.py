@@ -21,7 +21,7 @@ STATES = st.dictionaries(
 )
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(nights=st.lists(STATES, min_size=1, max_size=4), by_hand=st.sets(st.sampled_from(EVERYBODY)))
 def test_after_any_nights_the_lists_hold_who_is_wanted_and_who_was_put_there_by_hand(
     world: World, nights: list[dict[str, tuple[set[str], int]]], by_hand: set[str]

@@ -485,7 +485,7 @@ def writable(value: Any) -> Any:
     return [writable(inner) for inner in value] if isinstance(value, list) else value
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(value=json_values)
 def test_every_json_value_becomes_text_that_jsonb_holds(value: Any, jsonb: psycopg.Connection[Any]) -> None:
     document = {"id": 1, "value": value}

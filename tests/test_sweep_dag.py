@@ -18,11 +18,9 @@ from demo.esp import Esp, Pace
 from demo.serve import running
 from demo.shop import Shop
 from lifecycle import extract, settings
-from tests import town
+from tests.night import town
 from tests.sources.cases import RUN_DATE
 from tests.sources.vendors import CASES, SHOP
-
-pytestmark = pytest.mark.night
 
 ORDERS = CASES[0]
 SETTINGS_OF_OTHERS = ("AIRFLOW", "LIFECYCLE", "DBT_", "COSMOS")

@@ -33,6 +33,7 @@ PICTURES = os.environ.get("PICTURES")
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     """The browser that is installed; none is ever downloaded."""
+    assert CHROMIUM, "no Chromium is installed; 'make test-browser' installs it"
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield browser

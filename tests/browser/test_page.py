@@ -8,12 +8,9 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from tests.browser.site import CHROMIUM, NIGHTS, Site
+from tests.browser.site import NIGHTS, Site
 
-if not CHROMIUM:
-    pytest.skip("no Chromium is installed; 'make test-browser' installs it", allow_module_level=True)
-
-pytestmark = pytest.mark.night
+pytestmark = pytest.mark.browser
 
 Window = Callable[..., Page]
 LAST = NIGHTS[-1]

@@ -143,7 +143,7 @@ def test_the_nodes_give_what_the_closed_form_gives(model: Model) -> None:
     assert purchases.expected_by_nodes(CDNOW[model], YEAR, grid()) == pytest.approx(exact, rel=1e-6)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(
     model=st.sampled_from(MODELS),
     a=st.floats(0.001, 50),
@@ -163,7 +163,7 @@ def test_the_nodes_are_chances_whose_mean_and_variance_are_the_densitys(
     assert weights @ dropouts**2 == pytest.approx(density.mean() ** 2 + density.var(), rel=1e-6, abs=1e-8)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(
     model=st.sampled_from(MODELS),
     told=st.lists(st.tuples(st.integers(0, 50), st.integers(0, 500), st.integers(0, 500)), min_size=1, max_size=5),

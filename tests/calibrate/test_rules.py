@@ -21,7 +21,7 @@ TODAY = day(400)
 PURCHASES = st.dictionaries(
     st.integers(1, 8), st.sets(st.integers(0, 400), min_size=1, max_size=8), min_size=1, max_size=8
 )
-with_marts = hypothesis(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+with_marts = hypothesis(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def regulars(marts: Marts, people: int = 5, times: int = 11, every: int = 10, **how: Any) -> None:

@@ -63,7 +63,7 @@ def test_without_a_buyer_there_is_nothing_to_score(marts: Marts) -> None:
         scores.freeze(marts.url, TODAY)
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(buyers=st.lists(BUYER, min_size=1, max_size=15))
 def test_on_its_own_day_a_score_is_the_fifth_that_a_buyer_is_in(
     marts: Marts, buyers: list[tuple[set[int], int]]

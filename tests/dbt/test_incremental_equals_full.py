@@ -38,6 +38,7 @@ from tests.dbt.histories import (
 
 pytestmark = pytest.mark.dbt
 
+EXAMPLES = 30 if hypothesis.get_current_profile_name() == "thorough" else 2
 FULL = "full_"
 SCHEMAS = ("staging", "intermediate", "marts")
 FACTS = ("int_orders", "int_sightings")
@@ -285,7 +286,8 @@ def nights(new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFac
 # --- any history -------------------------------------------------
 
 
-@hypothesis(max_examples=2, deadline=None, derandomize=True, database=None, phases=[Phase.generate])
+# What fails is not made smaller, which would take an hour: it is printed, and kept for the next run.
+@hypothesis(max_examples=EXAMPLES, phases=[Phase.reuse, Phase.generate])
 @given(history=HISTORIES)
 def test_any_history_of_nights_gives_what_a_full_build_gives(nights: Warehouse, history: History) -> None:
     nights.begin()
