@@ -1,4 +1,4 @@
-"""The limits that stop a plan before the first call, each told with the figure that exceeds it."""
+"""The limits that stop a plan before the first call, each with the figure that exceeds it."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -79,12 +79,12 @@ def trips(
     own = {audience.list: settings.guards.of(audience) for audience in settings.audiences.values()}
     with connection.cursor(row_factory=class_row(Change)) as cursor:
         changes = cursor.execute(LISTS.encode(), run).fetchall() + cursor.execute(ALL_LISTS.encode(), run).fetchall()
-    told: list[str] = []
+    exceeded_limits: list[str] = []
     for change in changes:
         limits = own.get(change.list_name, settings.guards.audience) if change.list_name else settings.guards.overall
-        told += exceeded(limits, change, settings.guards.from_members)
+        exceeded_limits += exceeded(limits, change, settings.guards.from_members)
     return [
-        *told,
+        *exceeded_limits,
         *_stale_suppressions(connection, settings, run["run_date"], suppressions),
         *_failed_checks(connection, run),
         *_newer_night(connection, run),
@@ -128,10 +128,10 @@ def _stale_suppressions(
         return
     tables = [warehouse.document_table(settings.esp.kind, stream) for stream in streams]
     known = [table for table in tables if warehouse.exists(connection, table)]
-    found = sql.SQL(" union all ").join(
+    any_suppression = sql.SQL(" union all ").join(
         sql.SQL("(select 1 from {} where source = {} and not is_deleted limit 1)").format(table, ESP) for table in known
     )
-    if not known or connection.execute(sql.SQL("select exists ({})").format(found)).fetchone() != (True,):
+    if not known or connection.execute(sql.SQL("select exists ({})").format(any_suppression)).fetchone() != (True,):
         yield "suppressions: there is not a single one, and suppressions_may_be_empty is false"
 
 
