@@ -26,7 +26,7 @@ from bench import _sink
 from demo import postgres
 from demo.chaos.night import rules
 from lifecycle import deliver, plan, settings, warehouse
-from lifecycle.destinations import sendgrid
+from lifecycle.destinations.sendgrid import writer as sendgrid
 from lifecycle.settings import CUSTOMER_COLUMNS, FIELD_PREFIX, STANDARD_COLUMNS
 
 PEOPLE, AUDIENCES, CHANGED = 1_000_000, 10, 0.01

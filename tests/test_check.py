@@ -15,8 +15,10 @@ from demo.brevo import Brevo
 from demo.esp import Esp, gate
 from demo.faults import Fault
 from lifecycle import check, web
-from lifecycle.settings import Connection, Destination, FileShop, SqlShop
-from lifecycle.sources import STREAMS
+from lifecycle.settings import Connection, Destination
+from lifecycle.sources import source_kind
+from lifecycle.sources.files import FileShop
+from lifecycle.sources.sql import SqlShop
 from tests.sources.cases import PRIVATE, RUN_DATE, Case, Stage, standing
 from tests.sources.vendors import CASES, ESP
 
@@ -57,10 +59,14 @@ def checked(about: Any, connection: Connection) -> dict[str, str]:
     return found
 
 
+def names(kind: str) -> list[str]:
+    return [spec.name for spec in source_kind(kind).streams]
+
+
 def missing(stage: Stage, case: Case, password: str | None = None) -> dict[str, str]:
     """As ``checked``, of the streams for which something is missing."""
     found = checked(case.about, stage.connection(case.login, password or case.password))
-    assert list(found) == [name for name in STREAMS[case.kind] if name in found]
+    assert list(found) == [name for name in names(case.kind) if name in found]
     assert {each.stream for each in CASES if each.kind == case.kind} <= {*found}
     return {stream: sentence for stream, sentence in found.items() if sentence}
 
@@ -76,7 +82,7 @@ def test_little_is_asked_however_much_is_there(stage: Stage, case: Case) -> None
     vendor = case.vendor(300)
     stage.show(vendor.app)
     assert missing(stage, case) == {}
-    assert len(stage.calls) <= 3 * len(STREAMS[case.kind])
+    assert len(stage.calls) <= 3 * len(names(case.kind))
     assert not stage.calls_to("exports|_bulk")
 
 
@@ -84,7 +90,7 @@ def test_little_is_asked_however_much_is_there(stage: Stage, case: Case) -> None
 def test_a_credential_that_is_refused_is_told_for_every_stream(stage: Stage, case: Case) -> None:
     stage.show(case.vendor().app)
     found = missing(stage, case, WRONG)
-    assert {*found} == {*STREAMS[case.kind]} - {"events"}
+    assert {*found} == {*names(case.kind)} - {"events"}
     assert [sentence for sentence in found.values() if "401, the credential is refused" not in sentence] == []
     assert WRONG not in str(found)
 
@@ -94,9 +100,9 @@ def test_a_server_that_is_down_is_told_for_every_stream(stage: Stage, case: Case
     with socket.create_server(("127.0.0.1", 0)) as listener:
         nobody = f"http://127.0.0.1:{listener.getsockname()[1]}"
     found = checked(case.about, Connection("test", host=nobody, login=case.login, password=case.password))
-    assert {stream for stream, sentence in found.items() if "no complete response" in sentence} == {
-        *STREAMS[case.kind]
-    } - {"events"}
+    assert {stream for stream, sentence in found.items() if "no whole answer" in sentence} == {*names(case.kind)} - {
+        "events"
+    }
 
 
 @pytest.mark.parametrize(
@@ -108,7 +114,7 @@ def test_a_server_that_is_broken_is_told_for_every_stream(stage: Stage, case: Ca
     vendor = case.vendor()
     vendor.faults.add(Fault(fault, times=None))
     stage.show(vendor.app)
-    assert {*missing(stage, case)} == {*STREAMS[case.kind]} - {"events"}
+    assert {*missing(stage, case)} == {*names(case.kind)} - {"events"}
 
 
 def test_a_right_that_is_missing_at_woocommerce_is_named_with_what_it_needs(stage: Stage) -> None:
@@ -205,7 +211,7 @@ def test_event_files_that_are_not_there_are_named(stage: Stage, tmp_path: Path) 
     about = ESP.model_copy(update={"event_files": f"{tmp_path}/secret"})
     found = checked(about, stage.connection())
     assert {stream: sentence for stream, sentence in found.items() if sentence} == {
-        "events": "demo, stream events: esp.event_files: nothing is there"
+        "events": "demo, stream events: event_files: nothing is there"
     }
 
 

@@ -51,7 +51,7 @@ DELIVERY = """
 import dataclasses, sys
 from lifecycle import deliver, web
 from tests.world import LISTS, FIELDS, provider
-from lifecycle.destinations import sendgrid
+from lifecycle.destinations.sendgrid import writer as sendgrid
 url, address, run_id = sys.argv[1:]
 web._backoff = lambda _: 0.0
 destination = sendgrid.connect(provider(address), LISTS.values(), FIELDS)

@@ -15,7 +15,6 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +27,9 @@ from demo.faults import Fault
 from demo.shop import Shop
 from lifecycle import extract, sources, warehouse
 from lifecycle.errors import AnswerUnreadable, RetryLater
-from lifecycle.sources import STREAMS, Page, Pages, Part, Reject, Stream
+from lifecycle.sources import Page, Pages, Part, Reject, Stream, source_kind
+from lifecycle.testing.pages import change_sources, in_pages_of
+from lifecycle.testing.pages import only as only_streams
 from tests.sources.cases import PRIVATE, RUN_DATE, Case, Stage, answering, moment, person, standing
 from tests.sources.vendors import CASES, PAGE, SHOP
 
@@ -48,11 +49,7 @@ def the_stage() -> Iterator[Stage]:
 @pytest.fixture
 def stage(the_stage: Stage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Stage:
     monkeypatch.setattr("tenacity.nap.time.sleep", lambda _: None)
-    monkeypatch.setattr("lifecycle.sources.woocommerce.PAGE_SIZE", PAGE)
-    monkeypatch.setattr("lifecycle.sources.sendgrid.PAGE_SIZE", PAGE)
-    monkeypatch.setattr("lifecycle.sources.sendgrid.LISTING_PAGE", PAGE)
-    monkeypatch.setattr("lifecycle.sources.sendgrid.MOST_MESSAGES", PAGE)
-    monkeypatch.setattr("lifecycle.sources.shopware.PAGE_SIZE", PAGE)
+    change_sources(monkeypatch, partial(in_pages_of, PAGE))
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     return the_stage
 
@@ -76,11 +73,13 @@ def pull(url: str, stage: Stage, case: Case = ORDERS, run_date: date = RUN_DATE)
     return extract.run(url, "demo", case.about, stage.connection(case.login, case.password), run_date)
 
 
+def names(kind: str) -> list[str]:
+    return [spec.name for spec in source_kind(kind).streams]
+
+
 def only(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out the source's other streams, for speed."""
-    source = import_module(f"lifecycle.sources.{case.kind}")
-    every: Callable[..., list[Stream]] = source.streams
-    monkeypatch.setattr(source, "streams", lambda *args: [s for s in every(*args) if s.name == case.stream])
+    change_sources(monkeypatch, lambda source: only_streams(source, case.stream))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -90,7 +89,7 @@ def test_every_stream_of_a_source_lands_in_its_own_table_with_its_pull(url: str,
     for case in cases:
         case.put(vendor, 1)
     stage.show(vendor.app)
-    expected = {stream: int(stream != "events") for stream in STREAMS[kind]}  # there are no files of events
+    expected = {stream: int(stream != "events") for stream in names(kind)}  # there are no files of events
     assert pull(url, stage, cases[0]) == expected
     for case in cases:
         assert len(raw(url, case)) == 1
@@ -166,7 +165,7 @@ def test_a_failure_leaves_raw_the_pulls_and_every_other_stream_as_they_were(url:
     shop = ORDERS.vendor(25)
     stage.show(shop.app)
     pull(url, stage)
-    state = [f"select * from raw.woocommerce__{stream} order by id" for stream in STREAMS["woocommerce"]]
+    state = [f"select * from raw.woocommerce__{stream} order by id" for stream in names("woocommerce")]
     before = [rows(url, statement) for statement in (*state, "select * from raw.pull order by stream")]
     for case in CASES[:3]:
         for n in range(20, 60):
@@ -503,7 +502,7 @@ def jsonb(new_database: Callable[[], str]) -> Iterator[psycopg.Connection[Any]]:
 PULL = """
 import datetime, sys
 from lifecycle import extract, settings
-shop = settings.WooCommerceShop(kind="woocommerce", connection="shop", timezone="UTC", currency="USD")
+shop = WooCommerceShop(kind="woocommerce", connection="shop", timezone="UTC", currency="USD")
 where = settings.Connection("shop", host=sys.argv[2], login="ck_demo", password="cs_demo")
 extract.run(sys.argv[1], "demo", shop, where, datetime.date(2017, 12, 31))
 """
@@ -531,7 +530,7 @@ def alone(url: str) -> bool:
 
 
 def content(url: str) -> list[Any]:
-    documents = [f"select id, source, cursor_at, doc from raw.woocommerce__{s}" for s in STREAMS["woocommerce"]]
+    documents = [f"select id, source, cursor_at, doc from raw.woocommerce__{s}" for s in names("woocommerce")]
     return [sorted(map(str, rows(url, statement))) for statement in documents] + [
         sorted(rows(url, "select source, stream, run_date, documents, cursor_at from raw.pull"))
     ]
@@ -540,7 +539,7 @@ def content(url: str) -> list[Any]:
 @pytest.fixture
 def big_shop(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Stage:
     """A shop of 17 pages."""
-    monkeypatch.setattr("lifecycle.sources.woocommerce.PAGE_SIZE", 100)
+    change_sources(monkeypatch, partial(in_pages_of, 100))
     at = {"status": "completed", "date_created_gmt": "2017-12-01T00:00:00"}
     orders = [{"id": n, **at} for n in range(1, 1101)]
     stage.show(Shop(orders=orders, products=[{"id": n} for n in range(1, 501)]).app)

@@ -10,7 +10,8 @@ from demo.faults import Fault
 from lifecycle import plan
 from lifecycle.plan.guards import Change, exceeded
 from lifecycle.settings import AudienceLimits, Destination, Guards, OverallLimits
-from tests.world import RUN_DATE, Person, World, rules
+from lifecycle.sources.sendgrid import SendGridEsp
+from tests.world import RUN_DATE, SUPPRESSIONS, Person, World, rules
 
 ADA, BEN = "ada@example.com", "ben@example.com"
 ACTIVE = {"lifecycle_stage": "active", "lifecycle_orders": 3}
@@ -308,6 +309,22 @@ def test_a_single_suppression_shows_that_they_are_read(world: World) -> None:
     world.run("update raw.sendgrid__blocks set is_deleted = true")
     assert "not a single one" in (plan.stopped_by(world.url, world.plan(suppressions_may_be_empty=False)) or "")
     world.run("truncate raw.sendgrid__blocks")
+
+
+def test_every_provider_that_is_read_must_tell_whom_not_to_write_to(world: World) -> None:
+    news = SendGridEsp(kind="sendgrid", connection="news")
+    both = rules(suppressions_may_be_empty=False).model_copy(update={"additional_esps": {"news": news}})
+    world.run("insert into raw.sendgrid__blocks values ('1', 'esp', null, '{}', now(), false)")
+    told = plan.stopped_by(world.url, plan.run(world.url, RUN_DATE, both)) or ""
+    never = [f"suppressions of news: {stream} were never pulled" for stream in SUPPRESSIONS]
+    assert told.split("; ") == [
+        *never,
+        "suppressions of news: there is not a single one, and suppressions_may_be_empty is false",
+    ]
+    world.run("insert into raw.pull select 'news', stream, run_date, now(), now(), 1, 0, 0, null from raw.pull")
+    world.run("insert into raw.sendgrid__bounces values ('2', 'news', null, '{}', now(), false)")
+    assert plan.stopped_by(world.url, plan.run(world.url, RUN_DATE, both)) is None
+    world.run("truncate raw.sendgrid__blocks, raw.sendgrid__bounces")
 
 
 def test_a_critical_check_that_failed_stops_the_plan_of_its_night(world: World) -> None:

@@ -16,7 +16,7 @@ import yaml
 
 from lifecycle import quality, settings, warehouse
 from lifecycle.errors import GateFailed, RetryLater, SettingsInvalid
-from lifecycle.sources import STREAMS
+from lifecycle.sources import document_streams
 
 RUN_DATE = date(2017, 12, 31)
 SETTINGS = settings.parse(
@@ -165,7 +165,7 @@ KNOWN_PERSONS = {"gate": "marts", "suite": "persons", "expectation": "persons_do
 @pytest.fixture
 def url(database_url: str) -> str:
     """A warehouse in which everything is as it should be."""
-    warehouse.prepare(database_url, [(kind, stream) for kind, streams in STREAMS.items() for stream in streams])
+    warehouse.prepare(database_url, document_streams())
     execute(database_url, SOUND_RAW, SOUND_MARTS)
     return database_url
 
@@ -173,7 +173,7 @@ def url(database_url: str) -> str:
 @pytest.fixture
 def suites(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder in the place of the shipped suites."""
-    monkeypatch.setattr(quality, "EXPECTATIONS", tmp_path)
+    monkeypatch.setattr("lifecycle.quality.suites.EXPECTATIONS", tmp_path)
     for gate in ("raw", "marts"):
         (tmp_path / gate).mkdir()
     return tmp_path
@@ -248,8 +248,29 @@ def test_message_activity_is_not_missed_where_it_is_switched_off(url: str) -> No
     quality.run(url, "raw", RUN_DATE, SETTINGS.model_copy(update={"esp": esp}))
 
 
+def test_every_provider_that_is_read_has_a_suite_of_its_own(url: str) -> None:
+    both = SETTINGS.model_copy(update={"additional_esps": {"news": SETTINGS.esp}})
+    execute(
+        url,
+        "insert into raw.pull select 'news', stream, run_date, started_at, finished_at, 1, 0, 0, null"
+        " from raw.pull where source = 'esp'",
+        "insert into raw.sendgrid__contacts select 'news/' || id, 'news', null, doc, loaded_at, false"
+        " from raw.sendgrid__contacts",
+    )
+    with pytest.raises(GateFailed, match="suppressions/news suppressions_are_known"):
+        quality.run(url, "raw", RUN_DATE, both)
+    refused = (
+        """insert into raw.sendgrid__blocks values ('news/1', 'news', null, '{"email": "P7@example.com "}', now())"""
+    )
+    execute(url, refused)
+    quality.run(url, "raw", RUN_DATE, both)
+    with pytest.raises(GateFailed, match="audience_members/news nobody_suppressed_is_a_member") as raised:
+        quality.run(url, "marts", RUN_DATE, both)
+    assert "audience_members/esp" not in str(raised.value)
+
+
 ORDERS, VOLUME = "woocommerce__orders/demo", "orders_volume/demo"
-CONTACTS, SUPPRESSIONS = "sendgrid__contacts/esp", "sendgrid__suppressions/esp"
+CONTACTS, SUPPRESSIONS = "sendgrid__contacts/esp", "suppressions/esp"
 
 
 @pytest.mark.parametrize(
@@ -262,19 +283,19 @@ CONTACTS, SUPPRESSIONS = "sendgrid__contacts/esp", "sendgrid__suppressions/esp"
             id="read-before-midnight",
         ),
         pytest.param(
-            "raw/sendgrid__suppressions",
+            "raw/suppressions",
             "truncate raw.sendgrid__bounces",
             {f"{SUPPRESSIONS} suppressions_are_known": "critical"},
             id="no-suppressions",
         ),
         pytest.param(
-            "raw/sendgrid__suppressions",
+            "raw/suppressions",
             "update raw.sendgrid__bounces set is_deleted = true",
             {f"{SUPPRESSIONS} suppressions_are_known": "critical"},
             id="all-suppressions-deleted",
         ),
         pytest.param(
-            "raw/sendgrid__suppressions",
+            "raw/suppressions",
             without("sendgrid__bounces", "email", 20),
             {
                 f"{SUPPRESSIONS} suppressions_have_an_email": "critical",
@@ -618,7 +639,7 @@ def test_a_gate_without_suites_is_an_error(url: str, suites: Path) -> None:
 
 def test_an_unknown_each_is_an_error_that_lists_the_valid_ones(url: str, suites: Path) -> None:
     write(suites, "select 1 as n", at_most(5), each="woocomerce")
-    with pytest.raises(SettingsInvalid, match="valid values: stream, shop, audience, woocommerce"):
+    with pytest.raises(SettingsInvalid, match="valid values: stream, shop, provider, audience, woocommerce"):
         run(url, "marts")
 
 

@@ -70,7 +70,7 @@ def test_what_is_left_out_has_a_default_and_may_contact_nobody_without_consent()
         (
             "stage",
             {},
-            "stage: unknown key; valid keys: timezone, schedule, currency, shops, esp, stages, vip",
+            "stage: unknown key; valid keys: timezone, schedule, currency, shops, esp, additional_esps, stages, vip",
         ),
         ("shops.laden.paid", [], "shops.laden.paid: unknown key; valid keys: kind, connection, timezone"),
         (
@@ -154,6 +154,20 @@ def test_what_is_left_out_has_a_default_and_may_contact_nobody_without_consent()
         ("esp.opt_in_lists", ["New"], "no opt-in list; used more than once: ['New']"),
         ("shops.esp", SMALLEST["shops"]["laden"], "a shop can't be named 'esp'"),
         ("shops.all", SMALLEST["shops"]["laden"], "a shop can't be named 'all', which is all shops together"),
+        ("additional_esps.esp", SMALLEST["esp"], "a provider can't be named 'esp', which is the e-mail service"),
+        ("additional_esps.all", SMALLEST["esp"], "a provider can't be named 'all', which is all shops together"),
+        ("additional_esps.laden", SMALLEST["esp"], "a provider can't be named 'laden', which is a shop"),
+        ("additional_esps.news.kind", "sendgrid", "additional_esps.news.connection: Field required"),
+        (
+            "additional_esps.news",
+            {"kind": "files"},
+            "additional_esps.news.kind: Input should be 'sendgrid', not 'files'",
+        ),
+        (
+            "additional_esps.news",
+            SMALLEST["esp"] | {"lists": []},
+            "additional_esps.news.lists: unknown key; valid keys: kind, connection, opt_in_lists, message_activity",
+        ),
         ("consent.existing_customers", "yes", "consent.existing_customers: Input should be a valid boolean"),
         ("guards.overall.max_removed_share", 50, "max_removed_share: Input should be less than or equal to 1"),
         ("guards.audience.max_created", -1, "guards.audience.max_created: Input should be greater than or equal to 0"),
@@ -166,6 +180,22 @@ def test_what_is_left_out_has_a_default_and_may_contact_nobody_without_consent()
 def test_a_mistake_is_told_with_its_place_and_what_would_be_valid(place: str, value: object, words: str) -> None:
     (problem,) = problems(changed(place, value))
     assert words in problem
+
+
+def test_further_providers_are_read_under_their_names_beside_the_one_that_is_written() -> None:
+    news = {"kind": "sendgrid", "connection": "news", "opt_in_lists": ["New"]}
+    read = settings.parse(changed("additional_esps.news", news))
+    assert list(read.sources()) == ["laden", "esp", "news"]
+    assert list(read.providers()) == ["esp", "news"]
+    assert read.push_to() == read.esp
+
+
+def test_an_opt_in_list_is_none_of_ours_only_where_ours_are_written() -> None:
+    document = changed("additional_esps.news", {"kind": "sendgrid", "connection": "news", "opt_in_lists": ["New"]})
+    document["esp"]["opt_in_lists"] = ["Newsletter"]
+    settings.parse(document)
+    (problem,) = problems(document | {"destination": {"kind": "sendgrid", "connection": "news"}})
+    assert "no opt-in list; used more than once: ['New']" in problem
 
 
 def test_a_rule_set_for_a_shop_that_is_not_there_is_refused() -> None:

@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,9 @@ import pytest
 from demo.faults import Fault
 from lifecycle import extract, sweep, warehouse
 from lifecycle.errors import AccessDenied, AnswerUnreadable, GuardTripped, LifecycleError, RetryLater
-from lifecycle.settings import Connection, SqlShop, Sweeps
+from lifecycle.settings import Connection, Sweeps
+from lifecycle.sources.sql import SqlShop
+from lifecycle.testing.pages import change_sources, in_pages_of
 from tests.sources.cases import PRIVATE, RUN_DATE, Case, Stage, answering, standing
 from tests.sources.vendors import CASES, PAGE
 
@@ -44,9 +47,7 @@ def the_stage() -> Iterator[Stage]:
 @pytest.fixture
 def stage(the_stage: Stage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Stage:
     monkeypatch.setattr("tenacity.nap.time.sleep", lambda _: None)
-    for module in ("woocommerce", "sendgrid", "shopware"):
-        monkeypatch.setattr(f"lifecycle.sources.{module}.PAGE_SIZE", PAGE)
-    monkeypatch.setattr("lifecycle.sources.sendgrid.LISTING_PAGE", PAGE)
+    change_sources(monkeypatch, partial(in_pages_of, PAGE))
     monkeypatch.setattr("lifecycle.sources.shopify.bulk.BULK_PAGE", PAGE)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     return the_stage

@@ -11,10 +11,11 @@ from demo import marts
 from demo.esp import Esp, Pace
 from demo.serve import Stage
 from lifecycle import deliver, plan, settings, warehouse
-from lifecycle.destinations import sendgrid
-from lifecycle.sources.sendgrid import SUPPRESSION_STREAMS
+from lifecycle.destinations.sendgrid import writer as sendgrid
+from lifecycle.sources import source_kind
 
 RUN_DATE = date(2017, 12, 30)
+SUPPRESSIONS = [spec.name for spec in source_kind("sendgrid").streams if spec.suppressed]
 RULESET = "everybody"
 KEY = "SG.demo"
 LISTS = {"vip": "VIP", "at_risk": "At risk", "lapsed": "Lapsed"}
@@ -83,7 +84,7 @@ class World:
 
     def __init__(self, url: str, stage: Stage) -> None:
         self.url, self.stage, self.address = url, stage, stage.address
-        warehouse.prepare(url, [("sendgrid", stream) for stream in SUPPRESSION_STREAMS])
+        warehouse.prepare(url, [("sendgrid", stream) for stream in SUPPRESSIONS])
         self.database = warehouse.connect(url, autocommit=True)
         self.run(marts.ddl(*MARTS))
         self.begin()
@@ -107,7 +108,7 @@ class World:
 
     def pull(self, run_date: date) -> None:
         """The provider's suppressions were read for a date."""
-        for stream in SUPPRESSION_STREAMS:
+        for stream in SUPPRESSIONS:
             self.database.execute(
                 "insert into $raw.pull values ('esp', %s, %s, now(), now(), 1, 0, 0, null)", [stream, run_date]
             )
@@ -167,7 +168,7 @@ class World:
     def night(self) -> dict[str, int]:
         """Settle what is open, plan, deliver."""
         destination = self.destination()
-        deliver.resolve_open_jobs(self.url, destination)
+        deliver.settle(self.url, destination)
         return self.deliver(self.plan(), destination)
 
     def write_by_hand(self, email: str, **fields: Any) -> None:

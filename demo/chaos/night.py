@@ -9,9 +9,9 @@ from tenacity import wait_none
 
 from lifecycle import deliver, extract, plan, reconcile, settings, warehouse, web
 from lifecycle.deliver import jobs
-from lifecycle.destinations import sendgrid
+from lifecycle.destinations.sendgrid import writer as sendgrid
 from lifecycle.errors import LifecycleError
-from lifecycle.sources.sendgrid import SUPPRESSION_STREAMS
+from lifecycle.sources import source_kind
 
 TROUBLE = 75
 AUDIENCES = {"vip": "VIP", "at_risk": "At risk", "lapsed": "Lapsed"}
@@ -101,12 +101,12 @@ def _whole(night: Night) -> None:
         extract.run(night.warehouse, "esp", given.esp, provider, night.run_date)
     suppressions = " union all ".join(
         f"select doc ->> 'email' as email from raw.sendgrid__{stream} where not is_deleted"  # noqa: S608
-        for stream in SUPPRESSION_STREAMS
+        for stream in source_kind("sendgrid").suppressions(given.esp)
     )
     with warehouse.connect(night.warehouse) as connection:
         connection.execute(DERIVE.format(suppressions=suppressions).encode())
     destination = sendgrid.connect(provider, AUDIENCES.values(), FIELDS)
-    deliver.resolve_open_jobs(night.warehouse, destination)
+    deliver.settle(night.warehouse, destination)
     run_id = plan.run(night.warehouse, night.run_date, given)
     deliver.run(night.warehouse, destination, run_id)
     reconcile.run(night.warehouse, destination, run_id, AUDIENCES.values())

@@ -16,10 +16,11 @@ from demo.esp import Esp, Pace
 from demo.faults import Fault
 from demo.shop import Shop
 from lifecycle import warehouse
-from lifecycle.sources.sendgrid import SUPPRESSION_STREAMS
+from lifecycle.sources import source_kind
 
 FIRST_DAY = date(2017, 12, 1)
 BY_HAND = {"hand1@example.com", "hand2@example.com"}
+SUPPRESSIONS = [spec.name for spec in source_kind("sendgrid").streams if spec.suppressed]
 KINDS = ("bounces", "blocks", "spam_reports", "unsubscribes", "invalid_emails")
 #: Kind → whether the provider's writing calls, its jobs, or any server's reading calls meet it.
 REFUSALS = ("429", "500", "503", "timeout", "reset_mid_body", "truncated", "not_json")
@@ -73,7 +74,7 @@ class Town:
         self.reader = Reader(self.esp.app)
         for name in BY_HAND:
             self.esp.add_contact(name, lists=["VIP"])
-        streams = [("sendgrid", stream) for stream in (*SUPPRESSION_STREAMS, "contacts", "list_members")]
+        streams = [("sendgrid", stream) for stream in (*SUPPRESSIONS, "contacts", "list_members")]
         shelves = [("woocommerce", stream) for stream in ("orders", "customers", "products")]
         warehouse.prepare(self.url, [*streams, *shelves])
         self.query(MARTS)
@@ -130,7 +131,7 @@ class Town:
         with warehouse.connect(self.url) as connection, connection.cursor() as cursor:
             for stream, rows in self._documents():
                 cursor.executemany(LAND.format(table=stream).encode(), rows)
-            for stream in SUPPRESSION_STREAMS:
+            for stream in SUPPRESSIONS:
                 cursor.execute(
                     "insert into raw.pull values ('esp', %s, %s, now(), now(), 1, 0, 0, null) on conflict do nothing",
                     [stream, self.run_date],

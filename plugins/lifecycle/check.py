@@ -1,30 +1,30 @@
 """Try each connection and each right that a night needs, and name what is missing."""
 
 from datetime import UTC, date, datetime
-from importlib import import_module
 
+from lifecycle.destinations import destination_kind
 from lifecycle.errors import AccessDenied, LifecycleError
 from lifecycle.settings import Connection, Destination, Esp, Shop
-from lifecycle.sources import Stream, reading
+from lifecycle.sources import Stream, reading, source_kind
 
 
-def source(name: str, about: Shop | Esp, connection: Connection, run_date: date) -> dict[str, str]:
+def source(name: str, config: Shop | Esp, connection: Connection, run_date: date) -> dict[str, str]:
     """Stream of a source → what is missing for it, in a sentence; empty where it can be read.
 
     Where the source as a whole can't be opened, its own name stands for its streams.
     """
     try:
-        streams = import_module(f"lifecycle.sources.{about.kind}").streams(about, connection, run_date)
+        streams = source_kind(config.kind).open(config, connection, run_date)
     except LifecycleError as error:
         return {name: f"{name}: {error}"}
     return {stream.name: _missing(f"{name}, stream {stream.name}", stream) for stream in streams}
 
 
-def destination(about: Esp | Destination, connection: Connection) -> str:
+def destination(config: Esp | Destination, connection: Connection) -> str:
     """What is missing for a delivery; empty where everything is there."""
     try:
         with reading("destination"):
-            missing: list[str] = import_module(f"lifecycle.destinations.{about.kind}").missing_rights(connection)
+            missing = destination_kind(config.kind).missing_rights(config, connection)
     except LifecycleError as error:
         return str(error)
     return f"destination: rights are missing: {', '.join(missing)}" if missing else ""

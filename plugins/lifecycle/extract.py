@@ -19,7 +19,6 @@ from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +27,7 @@ import orjson
 from lifecycle import sources, warehouse
 from lifecycle.errors import AnswerUnreadable, LifecycleError, RetryLater
 from lifecycle.settings import Connection, Esp, Shop
-from lifecycle.sources import STREAMS, Document, Page, Pages, Reject, Stream
+from lifecycle.sources import Document, Page, Pages, Reject, Stream, document_streams, source_kind
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -67,7 +66,7 @@ class _Reading:
 
 def prepare(url: str) -> None:
     """Make the schemas and the document tables of every kind of source."""
-    warehouse.prepare(url, [(kind, stream) for kind, streams in STREAMS.items() for stream in streams])
+    warehouse.prepare(url, document_streams())
 
 
 def run(url: str, name: str, source: Shop | Esp, connection: Connection, run_date: date) -> dict[str, int]:
@@ -75,7 +74,7 @@ def run(url: str, name: str, source: Shop | Esp, connection: Connection, run_dat
 
     Raises an error of ``lifecycle.errors`` that names source, stream and page; nothing has landed then.
     """
-    streams = import_module(f"lifecycle.sources.{source.kind}").streams(source, connection, run_date)
+    streams = source_kind(source.kind).open(source, connection, run_date)
     return land(url, name, source.kind, streams, run_date)
 
 

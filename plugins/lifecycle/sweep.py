@@ -7,12 +7,11 @@ delete anybody, nor lift anybody's suppression.
 import logging
 from collections.abc import Iterator
 from datetime import date
-from importlib import import_module
 
 from lifecycle import warehouse
 from lifecycle.errors import GuardTripped
 from lifecycle.settings import Connection, Esp, Shop, Sweeps
-from lifecycle.sources import Stream, document_key, reading
+from lifecycle.sources import Stream, document_key, reading, source_kind
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +31,7 @@ def run(
     Raises ``GuardTripped`` with every stream of which too much has vanished, once the others are done; these are left
     as they are, unless ``accept_loss``.
     """
-    streams = import_module(f"lifecycle.sources.{source.kind}").streams(source, connection, run_date)
+    streams = source_kind(source.kind).open(source, connection, run_date)
     vanished, refused = {}, []
     with warehouse.only_one(url, f"extract {name}"):
         for stream in streams:

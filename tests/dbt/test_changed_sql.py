@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from lifecycle import settings, transform, warehouse
-from lifecycle.sources import STREAMS
+from lifecycle.sources import document_streams
 from tests.dbt.builds import Warehouse
 from tests.dbt.test_incremental_equals_full import ALL, COMPARED, FOUNDATION, SELECTED
 from tests.dbt.test_unit_tests import with_every_kind_of_shop
@@ -57,7 +57,7 @@ class Nights:
     def __init__(self, url: str, folder: Path) -> None:
         self.house = Warehouse(url, folder)
         self.house.prepare()
-        warehouse.prepare(url, [(kind, stream) for kind, streams in STREAMS.items() for stream in streams])
+        warehouse.prepare(url, document_streams())
         self.variables = transform.variables(settings.load(self.house.project / "vars.yml"), RUN_DATE)
         assert self.house.dbt("seed", variables=self.variables) == []
 

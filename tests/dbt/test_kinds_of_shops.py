@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from lifecycle import transform, warehouse
-from lifecycle.sources import STREAMS
+from lifecycle.sources import document_streams
 from tests.dbt.builds import Warehouse
 from tests.dbt.test_unit_tests import with_every_kind_of_shop
 
@@ -53,7 +53,7 @@ ORDERS: dict[str, dict[str, Any]] = {
 @pytest.fixture
 def url(new_database: Callable[[], str]) -> str:
     url = new_database()
-    warehouse.prepare(url, [(kind, stream) for kind, streams in STREAMS.items() for stream in streams])
+    warehouse.prepare(url, document_streams())
     return url
 
 

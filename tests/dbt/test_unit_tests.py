@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lifecycle import settings, transform, warehouse
-from lifecycle.sources import STREAMS
+from lifecycle.sources import document_streams
 from tests.dbt.builds import Warehouse
 
 pytestmark = pytest.mark.dbt
@@ -35,7 +35,7 @@ def test_every_model_does_what_its_unit_tests_say(new_database: Callable[[], str
     variables = transform.variables(with_every_kind_of_shop(), date(2017, 12, 31))
     house = Warehouse(url, tmp_path)
     house.prepare()
-    warehouse.prepare(url, [(kind, stream) for kind, streams in STREAMS.items() for stream in streams])
+    warehouse.prepare(url, document_streams())
     nothing = ["--exclude-resource-type", "unit_test", "--exclude-resource-type", "test"]
     assert house.dbt("build", *nothing, variables=variables) == []
     assert house.dbt("test", "--select", "test_type:unit", variables=variables) == []

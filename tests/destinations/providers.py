@@ -13,7 +13,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from demo.brevo import Brevo
 from demo.esp import Esp, Pace
-from lifecycle.destinations import ListsMembers, Outcome, Removes, Upserts, brevo, sendgrid
+from lifecycle.destinations import ListsMembers, Outcome, Removes, Upserts
+from lifecycle.destinations.brevo import writer as brevo
+from lifecycle.destinations.sendgrid import writer as sendgrid
 from lifecycle.settings import FieldType
 
 LISTS = ("VIP", "Lapsed")

@@ -8,7 +8,8 @@ import orjson
 import pytest
 
 from demo.faults import Fault
-from lifecycle.destinations import Outcome, brevo
+from lifecycle.destinations import Outcome
+from lifecycle.destinations.brevo import writer as brevo
 from lifecycle.errors import AnswerUnreadable, RowRejected, SettingsInvalid
 from tests.destinations.providers import ADA, BEN, EVE, EVERYTHING, LISTS, Provider, write
 

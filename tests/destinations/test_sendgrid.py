@@ -3,7 +3,8 @@
 import pytest
 
 from demo.esp.jobs import keep_file
-from lifecycle.destinations import Outcome, sendgrid
+from lifecycle.destinations import Outcome
+from lifecycle.destinations.sendgrid import writer as sendgrid
 from lifecycle.errors import RetryLater, RowRejected
 from tests.destinations.providers import ADA, BEN, EVE, EVERYTHING, Provider, write
 from tests.world import World

@@ -6,14 +6,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from importlib import import_module
 from typing import Any
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from demo.serve import running
 from lifecycle import extract, settings
-from lifecycle.sources import Document, Stream
+from lifecycle.sources import Document, Stream, source_kind
 
 RUN_DATE = date(2017, 12, 31)
 BEGIN = datetime(2017, 12, 10, tzinfo=UTC)
@@ -105,8 +104,8 @@ class Case:
         return vendor
 
     def open(self, stage: Stage) -> Stream:
-        source = import_module(f"lifecycle.sources.{self.kind}")
-        streams = source.streams(self.about, stage.connection(self.login, self.password), RUN_DATE)
+        connection = stage.connection(self.login, self.password)
+        streams = source_kind(self.kind).open(self.about, connection, RUN_DATE)
         named: Stream = next(stream for stream in streams if stream.name == self.stream)
         return named
 

@@ -1,9 +1,11 @@
 """One server for all tests of sources, small pages, and pauses that are written down instead of waited."""
 
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
+from lifecycle.testing.pages import change_sources, in_pages_of
 from tests.sources.cases import PRIVATE, Stage, standing
 from tests.sources.vendors import PAGE
 
@@ -16,14 +18,8 @@ def the_stage() -> Iterator[Stage]:
 
 @pytest.fixture
 def stage(the_stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Stage:
-    monkeypatch.setattr("lifecycle.sources.woocommerce.PAGE_SIZE", PAGE)
-    monkeypatch.setattr("lifecycle.sources.sendgrid.PAGE_SIZE", PAGE)
-    monkeypatch.setattr("lifecycle.sources.sendgrid.EXPORT_PAGE", PAGE)
-    monkeypatch.setattr("lifecycle.sources.sendgrid.LISTING_PAGE", PAGE)
-    monkeypatch.setattr("lifecycle.sources.sendgrid.STATISTICS_PAGE", PAGE)
+    change_sources(monkeypatch, partial(in_pages_of, PAGE))
     monkeypatch.setattr("lifecycle.sources.shopify.bulk.BULK_PAGE", PAGE)
-    monkeypatch.setattr("lifecycle.sources.shopware.PAGE_SIZE", PAGE)
-    monkeypatch.setattr("lifecycle.sources.sendgrid.MOST_MESSAGES", PAGE)
     return the_stage
 
 

@@ -6,8 +6,9 @@ from functools import partial
 import pytest
 
 from lifecycle.errors import LifecycleError
-from lifecycle.settings import ShopifyShop
 from lifecycle.sources import Document, Stream
+from lifecycle.sources.shopify import ShopifyShop
+from lifecycle.testing.pages import change_sources, in_pages_of
 from tests.sources.cases import Case, Stage, moment
 from tests.sources.shopify_documents import KINDS, document
 from tests.sources.shopify_server import Shopify
@@ -45,8 +46,7 @@ CASES = [case(kind) for kind in KINDS]
 
 def filled(monkeypatch: pytest.MonkeyPatch) -> Shopify:
     """A shop with 25 documents of each kind, an hour apart, to be read in pages of 10."""
-    monkeypatch.setattr("lifecycle.sources.shopify.PAGE_SIZE", 10)
-    monkeypatch.setattr("lifecycle.sources.shopify.ORDERS_PAGE_SIZE", 10)
+    change_sources(monkeypatch, partial(in_pages_of, 10))
     monkeypatch.setattr("lifecycle.sources.shopify.bulk.BULK_PAGE", 10)
     shop = Shopify()
     for kind in KINDS:

@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Any
 
-from lifecycle.settings import ShopwareShop
+from lifecycle.sources.shopware import ShopwareShop
 from tests.sources.cases import Case, moment, person
 from tests.sources.shopware_server import Document, Shopware
 

@@ -21,8 +21,9 @@ from pyarrow import parquet
 
 from lifecycle import extract, warehouse
 from lifecycle.errors import AccessDenied, AnswerUnreadable, RetryLater, SettingsInvalid
-from lifecycle.settings import Connection, FileShop
-from lifecycle.sources import Reject, Stream, files, rows
+from lifecycle.settings import Connection
+from lifecycle.sources import Reject, Stream, source_kind
+from lifecycle.sources.files import FileShop, reader, rows
 from lifecycle.sources.mapping import mapping_of, pages
 
 RUN_DATE = date(2026, 3, 31)
@@ -59,7 +60,7 @@ class Folder:
         return file
 
     def stream(self, pattern: str = "*", **table: Any) -> Stream:
-        return files.streams(shop(self.path / pattern, **table), NOBODY, RUN_DATE)[0]
+        return source_kind("files").open(shop(self.path / pattern, **table), NOBODY, RUN_DATE)[0]
 
     def read(self, pattern: str = "*", **table: Any) -> tuple[list[dict[str, Any]], list[Reject]]:
         stream = self.stream(pattern, **table)
@@ -331,9 +332,9 @@ def test_a_version_changes_with_the_contents_and_the_mapping_alone(folder: Folde
 
 def test_a_storage_that_marks_no_change_is_read_every_night(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
     folder.write("a.csv", HEADER + row(1))
-    monkeypatch.setattr(files, "MODIFIED", ())
+    monkeypatch.setattr(reader, "MODIFIED", ())
     for night in (RUN_DATE, RUN_DATE + timedelta(days=1)):
-        [stream] = files.streams(shop(folder.path / "*.csv"), NOBODY, night)
+        [stream] = source_kind("files").open(shop(folder.path / "*.csv"), NOBODY, night)
         assert stream.parts
         [part] = stream.parts()
         assert part.version.startswith(f"{night} ")
@@ -352,14 +353,14 @@ def test_a_storage_that_marks_no_change_is_read_every_night(folder: Folder, monk
     ],
 )
 def test_every_storage_marks_a_change_in_its_own_way(told: dict[str, Any], at: str) -> None:
-    assert files._mark({"size": 3, **told}) == (f"3 {at}" if at else "")
+    assert reader._mark({"size": 3, **told}) == (f"3 {at}" if at else "")
 
 
 def test_any_storage_will_do(monkeypatch: pytest.MonkeyPatch) -> None:
     system = fsspec.filesystem("memory")
     system.pipe("/bucket/a.csv", (HEADER + row(1)).encode())
-    monkeypatch.setattr(files, "SETTLED_AFTER", timedelta(0))
-    [stream] = files.streams(shop("memory://bucket/*.csv"), NOBODY, RUN_DATE)
+    monkeypatch.setattr(reader, "SETTLED_AFTER", timedelta(0))
+    [stream] = source_kind("files").open(shop("memory://bucket/*.csv"), NOBODY, RUN_DATE)
     assert stream.parts
     assert [ids(page) for part in stream.parts() for page in part.pages()] == [["1"]]
     assert ids(stream.probe()) == ["1"]  # type: ignore[misc,arg-type]
@@ -376,7 +377,7 @@ def test_any_storage_will_do(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_a_storage_without_its_package_names_it(pattern: str, words: str) -> None:
     with pytest.raises(SettingsInvalid, match=r"^orders\.files: " + words):
-        files.streams(shop(pattern), NOBODY, RUN_DATE)
+        source_kind("files").open(shop(pattern), NOBODY, RUN_DATE)
 
 
 def test_credentials_become_what_the_storage_calls_them(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -386,10 +387,10 @@ def test_credentials_become_what_the_storage_calls_them(monkeypatch: pytest.Monk
         given.append({name: value for name, value in options.items() if "cache" not in name})
         return fsspec.filesystem("memory"), "/x"
 
-    monkeypatch.setattr(files, "url_to_fs", url_to_fs)
+    monkeypatch.setattr(reader, "url_to_fs", url_to_fs)
     connection = Connection("c", login="key", password="secret", port=22, host="store.example", extra={"anon": False})
     for pattern in ("s3://b/*", "sftp:///x", "/x/*"):
-        files.streams(shop(pattern), connection, RUN_DATE)
+        source_kind("files").open(shop(pattern), connection, RUN_DATE)
     assert given == [
         {"key": "key", "secret": "secret", "endpoint_url": "store.example", "anon": False},
         {"username": "key", "password": "secret", "host": "store.example", "port": 22, "anon": False},
@@ -426,7 +427,7 @@ def test_a_storage_in_trouble_is_told_without_its_words(
 
 
 def test_an_address_is_shown_without_its_host_and_its_query() -> None:
-    shown = files._shown("https://shop.example/export/orders.csv?token=secret")
+    shown = reader._shown("https://shop.example/export/orders.csv?token=secret")
     assert shown.startswith("/export/orders.csv (")
     assert not {"secret", "shop.example", "token"} & set(shown.replace("/", " ").replace("?", " ").split())
 
@@ -453,14 +454,14 @@ def test_a_file_that_is_no_utf_16_at_all_is_told(folder: Folder) -> None:
 
 def test_customers_come_only_where_they_are_configured(folder: Folder) -> None:
     about = shop(folder.path / "*.csv")
-    assert [stream.name for stream in files.streams(about, NOBODY, RUN_DATE)] == ["orders"]
+    assert [stream.name for stream in source_kind("files").open(about, NOBODY, RUN_DATE)] == ["orders"]
     customers = {
         "files": str(folder.path / "c*.csv"),
         "format": "csv",
         "columns": {"customer_id": "id", "created_at": "at"},
     }
     both = FileShop.model_validate({**about.model_dump(), "customers": customers})
-    assert [stream.name for stream in files.streams(both, NOBODY, RUN_DATE)] == ["orders", "customers"]
+    assert [stream.name for stream in source_kind("files").open(both, NOBODY, RUN_DATE)] == ["orders", "customers"]
 
 
 def test_what_csv_writes_is_read_as_it_was(folder: Folder) -> None:

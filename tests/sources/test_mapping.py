@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lifecycle.errors import SettingsInvalid
-from lifecycle.settings import FileShop
 from lifecycle.sources import Reject
+from lifecycle.sources.files import FileShop
 from lifecycle.sources.mapping import TableMapping, check_columns, document, listed, mapping_of, pages, written
 
 ORDER = {

@@ -13,8 +13,8 @@ from demo.esp import Esp
 from demo.faults import Fault
 from lifecycle import extract, settings
 from lifecycle.errors import AccessDenied, AnswerUnreadable, RetryLater, SettingsInvalid
-from lifecycle.sources import STREAMS, Document, Part, Reject, Stream, sendgrid
-from lifecycle.sources.sendgrid import events
+from lifecycle.sources import Document, Part, Reject, Stream, source_kind
+from lifecycle.sources.sendgrid import SendGridEsp, events
 from tests.sources.cases import RUN_DATE, Stage, answering, moment, person
 from tests.sources.vendors import ESP, PAGE, new_esp
 
@@ -41,15 +41,13 @@ BOUNCE = {
 }
 
 
-@pytest.fixture(autouse=True)
-def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("LISTING_PAGE", "STATISTICS_PAGE"):
-        monkeypatch.setattr(sendgrid, name, PAGE)
+NAMES = tuple(spec.name for spec in source_kind("sendgrid").streams)
+SUPPRESSIONS = ("bounces", "blocks", "spam_reports", "unsubscribes", "invalid_emails")
 
 
-def the(stage: Stage, name: str, about: settings.Esp = ESP, key: str = "SG.demo") -> Stream:
+def the(stage: Stage, name: str, about: SendGridEsp = ESP, key: str = "SG.demo") -> Stream:
     connection = settings.Connection("test", host=stage.url, login="apikey", password=key)
-    return next(each for each in sendgrid.streams(about, connection, RUN_DATE) if each.name == name)
+    return next(each for each in source_kind("sendgrid").open(about, connection, RUN_DATE) if each.name == name)
 
 
 def documents(stream: Stream) -> list[Document]:
@@ -77,8 +75,8 @@ def whole(part: Part) -> tuple[list[Document], list[Reject]]:
 
 
 def test_every_stream_of_sendgrid_is_given_in_order(stage: Stage) -> None:
-    given = sendgrid.streams(ESP, stage.connection(), RUN_DATE)
-    assert tuple(stream.name for stream in given) == STREAMS["sendgrid"]
+    given = source_kind("sendgrid").open(ESP, stage.connection(), RUN_DATE)
+    assert tuple(stream.name for stream in given) == NAMES
 
 
 def test_without_event_files_there_are_no_events(stage: Stage) -> None:
@@ -188,7 +186,7 @@ def test_an_empty_folder_has_no_files(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("folder", ["gone", "*.jsonl", "a*/b.jsonl"])
 def test_a_place_where_nothing_is_is_a_settings_error(tmp_path: Path, folder: str) -> None:
-    with pytest.raises(SettingsInvalid, match=r"esp\.event_files: nothing is there"):
+    with pytest.raises(SettingsInvalid, match=r"event_files: nothing is there"):
         parts(tmp_path / folder)
 
 
@@ -259,7 +257,7 @@ def test_a_single_send_says_when_it_changed_and_vanishes_from_the_listing(stage:
     assert listed(stream) == {"s2"}
 
 
-@pytest.mark.parametrize("kind", [*sendgrid.SUPPRESSIONS, "group_suppressions", "contacts", "list_members"])
+@pytest.mark.parametrize("kind", [*SUPPRESSIONS, "group_suppressions", "contacts", "list_members"])
 def test_a_listing_shows_everything_that_is_there_now(stage: Stage, kind: str) -> None:
     esp = new_esp()
     for n in range(1, DOCUMENTS + 1):
@@ -271,7 +269,7 @@ def test_a_listing_shows_everything_that_is_there_now(stage: Stage, kind: str) -
 
 
 def put(esp: Esp, kind: str, n: int) -> None:
-    if kind in sendgrid.SUPPRESSIONS:
+    if kind in SUPPRESSIONS:
         esp.suppress(kind, person(n), moment(n))
     elif kind == "group_suppressions":
         esp.leave_group(1, person(n), moment(n))
@@ -288,12 +286,12 @@ def test_a_suppression_that_was_lifted_is_not_in_the_listing(stage: Stage) -> No
     assert listed(the(stage, "bounces")) == {f"{person(2)}/{int(moment(2).timestamp())}"}
 
 
-@pytest.mark.parametrize("name", [name for name in STREAMS["sendgrid"] if name != "events"])
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "events"])
 def test_every_stream_says_what_right_it_needs(stage: Stage, name: str) -> None:
     assert the(stage, name).right
 
 
-@pytest.mark.parametrize("name", [name for name in STREAMS["sendgrid"] if name not in {"events", "messages"}])
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in {"events", "messages"}])
 def test_a_scope_that_the_key_lacks_is_named_by_one_call(stage: Stage, name: str) -> None:
     stage.show(answering(new_esp().app, "/scopes$", b'{"scopes": ["mail.send"]}'))
     stream = the(stage, name)
@@ -306,5 +304,5 @@ def test_a_scope_that_the_key_lacks_is_named_by_one_call(stage: Stage, name: str
 @pytest.mark.parametrize("key", ["SG.demo", "SG.demo-read-only"])
 def test_a_key_that_may_read_has_all_scopes(stage: Stage, key: str) -> None:
     stage.show(new_esp().app)
-    probes: list[Any] = [the(stage, name, key=key).probe for name in STREAMS["sendgrid"]]
+    probes: list[Any] = [the(stage, name, key=key).probe for name in NAMES]
     assert [probe() for probe in probes if probe] == [None] * 12

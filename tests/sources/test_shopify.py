@@ -8,6 +8,7 @@ import pytest
 from graphql.validation import NoDeprecatedCustomRule, specified_rules
 
 from lifecycle.errors import AnswerUnreadable, RetryLater
+from lifecycle.sources import source_kind
 from lifecycle.sources.shopify import queries
 from lifecycle.sources.shopify.queries import KINDS
 from tests.sources import shopify_server as server
@@ -45,7 +46,7 @@ def test_every_query_is_in_the_schema(text: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_no_page_can_cost_more_than_shopify_allows(kind: queries.Kind) -> None:
-    first = queries.ORDERS_PAGE_SIZE if kind.has_lines else 100
+    first = source_kind("shopify").spec(kind.name).page_size
     assert server.cost(kind.page_query(with_companies=True), {"first": first}) <= server.DEAREST
     assert server.cost(queries.MORE_LINES, {"first": 200}) <= server.DEAREST
 
@@ -102,7 +103,7 @@ def test_nothing_is_lost_when_documents_change_or_vanish_while_we_read(
 
 
 def test_all_lines_of_an_order_come(stage: Stage, shopify: Shopify, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lifecycle.sources.shopify.LINES_PAGE_SIZE", 5)
+    monkeypatch.setattr("lifecycle.sources.shopify.reader.LINES_PAGE_SIZE", 5)
     line = shopify.shelves["orders"][gid("Order", 7)]["lineItems"][0]
     lines = [{**line, "id": gid("LineItem", 100 + n)} for n in range(queries.LINES_AT_FIRST + 12)]
     shopify.put("orders", document("orders", 7, moment(7), lineItems=lines))
@@ -122,7 +123,7 @@ def test_an_order_that_vanishes_while_its_lines_are_read_is_read_later(stage: St
 def test_deep_paging_begins_anew_at_the_last_change(
     stage: Stage, shopify: Shopify, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lifecycle.sources.shopify.DEEPEST_PAGING", 20)
+    monkeypatch.setattr("lifecycle.sources.shopify.reader.DEEPEST_PAGING", 20)
     monkeypatch.setattr("tests.sources.shopify_server.DEEPEST", 19)
     assert {*numbers(read(stage, "products", BEGIN))} == {*range(1, 26)}
 
@@ -130,7 +131,7 @@ def test_deep_paging_begins_anew_at_the_last_change(
 def test_many_changes_of_one_moment_are_paged_through_by_cursor(
     stage: Stage, shopify: Shopify, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lifecycle.sources.shopify.DEEPEST_PAGING", 10)
+    monkeypatch.setattr("lifecycle.sources.shopify.reader.DEEPEST_PAGING", 10)
     for n in range(1, 26):
         shopify.put("products", document("products", n, BEGIN))
     assert numbers(read(stage, "products", BEGIN)) == list(range(1, 26))

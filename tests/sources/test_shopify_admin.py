@@ -9,8 +9,8 @@ import pytest
 from lifecycle import web
 from lifecycle.errors import AccessDenied, AnswerUnreadable, LifecycleError, RetryLater
 from lifecycle.settings import Connection
-from lifecycle.sources import Document
-from lifecycle.sources.shopify import queries, streams
+from lifecycle.sources import Document, source_kind
+from lifecycle.sources.shopify import queries
 from tests.sources import shopify_server as server
 from tests.sources.cases import BEGIN, RUN_DATE, Stage, answering, moment
 from tests.sources.shopify_reading import SHOP, filled, numbers, opened, read, refusal
@@ -137,14 +137,18 @@ def test_a_client_signs_in_for_a_token_as_often_as_it_runs_out(
 ) -> None:
     shopify.token_lasts = lasts
     client = Connection("test", host=stage.url, login="client", password="shpss_demo")
-    pages = streams(SHOP, client, RUN_DATE)[2].pages
+    pages = source_kind("shopify").open(SHOP, client, RUN_DATE)[2].pages
     assert pages
     assert sum(len(page) for page in pages(moment(11))) == 15
     assert len(stage.calls_to("/oauth/")) == times
 
 
 def test_a_client_that_is_refused_is_not_tried_again(stage: Stage, shopify: Shopify) -> None:
-    probe = streams(SHOP, Connection("test", host=stage.url, login="client", password="other"), RUN_DATE)[0].probe
+    probe = (
+        source_kind("shopify")
+        .open(SHOP, Connection("test", host=stage.url, login="client", password="other"), RUN_DATE)[0]
+        .probe
+    )
     assert probe
     with pytest.raises(AccessDenied, match="client id and secret are refused"):
         probe()

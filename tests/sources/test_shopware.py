@@ -9,7 +9,8 @@ import pytest
 from demo.faults import Fault
 from lifecycle import extract, settings
 from lifecycle.errors import AccessDenied, AnswerUnreadable, LifecycleError
-from lifecycle.sources import STREAMS, Document, Stream, shopware
+from lifecycle.sources import Document, Stream, source_kind
+from lifecycle.testing.pages import change_sources, in_pages_of
 from tests.sources.cases import BEGIN, PRIVATE, RUN_DATE, Stage, answering
 from tests.sources.shopware_documents import CASES, ENTITIES, LOGIN, PASSWORD, SHOP, at, document, key
 from tests.sources.shopware_server import ASSOCIATIONS, Shopware
@@ -22,7 +23,7 @@ every_stream = pytest.mark.parametrize("name", ENTITIES)
 
 @pytest.fixture
 def stage(the_stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Stage:
-    monkeypatch.setattr("lifecycle.sources.shopware.PAGE_SIZE", PAGE)
+    change_sources(monkeypatch, partial(in_pages_of, PAGE))
     return the_stage
 
 
@@ -37,7 +38,7 @@ def filled(name: str, count: int = COUNT) -> Shopware:
 
 def opened(stage: Stage, password: str = PASSWORD) -> dict[str, Stream]:
     connection = settings.Connection("test", host=stage.url, login=LOGIN, password=password)
-    return {stream.name: stream for stream in shopware.streams(SHOP, connection, RUN_DATE)}
+    return {stream.name: stream for stream in source_kind("shopware").open(SHOP, connection, RUN_DATE)}
 
 
 def read(stage: Stage, name: str, since: datetime | None = None) -> list[Document]:
@@ -55,7 +56,7 @@ def refusal(stage: Stage, name: str, kind: type[LifecycleError]) -> str:
 
 
 def test_the_streams_are_those_that_are_declared(stage: Stage) -> None:
-    assert tuple(opened(stage)) == STREAMS["shopware"] == tuple(ENTITIES)
+    assert tuple(opened(stage)) == tuple(spec.name for spec in source_kind("shopware").streams) == tuple(ENTITIES)
 
 
 @every_stream
@@ -197,7 +198,7 @@ def test_one_token_serves_all_streams(stage: Stage) -> None:
 def test_a_token_is_renewed_before_it_ends(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     shop = filled("orders")
     now = [1000.0]
-    monkeypatch.setattr("lifecycle.sources.shopware.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("lifecycle.sources.shopware.integration.time.monotonic", lambda: now[0])
     stage.show(shop.app)
     pages = opened(stage)["orders"].pages
     assert pages
@@ -272,7 +273,7 @@ def test_another_address_is_told_as_such(stage: Stage) -> None:
 def test_a_limit_that_the_shop_does_not_allow_is_named_by_its_code(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lifecycle.sources.shopware.PAGE_SIZE", 501)
+    change_sources(monkeypatch, partial(in_pages_of, 501))
     stage.show(Shopware().app)
     assert "400, FRAMEWORK__QUERY_LIMIT_EXCEEDED" in refusal(stage, "orders", AnswerUnreadable)
 

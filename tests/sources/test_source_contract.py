@@ -8,7 +8,6 @@ import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
-from importlib import import_module
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -16,9 +15,9 @@ import pytest
 
 from demo.esp import Esp, Pace
 from demo.faults import Fault
-from lifecycle import web
+from lifecycle import connectors, web
 from lifecycle.errors import AccessDenied, AnswerUnreadable, LifecycleError, RetryLater
-from lifecycle.sources import STREAMS, Document
+from lifecycle.sources import Document, source_kind
 from tests.sources import cases, vendors
 from tests.sources.cases import PRIVATE, Case, Stage, answering, number, person
 from tests.sources.vendors import CASES, new_esp
@@ -70,10 +69,11 @@ def test_every_stream_that_is_read_page_by_page_has_a_case() -> None:
     kinds = {case.kind: case for case in CASES}
     for kind, case in kinds.items():
         connection = Stage(url="http://localhost").connection()
-        given = import_module(f"lifecycle.sources.{kind}").streams(case.about, connection, cases.RUN_DATE)
-        assert {stream.name for stream in given} <= {*STREAMS[kind]}
+        source = source_kind(kind)
+        given = source.open(case.about, connection, cases.RUN_DATE)
+        assert [stream.name for stream in given] == list(source.read(case.about))
         assert [stream.name for stream in given if stream.pages] == [each.stream for each in CASES if each.kind == kind]
-    assert {*STREAMS} - {*kinds} == {"files", "sql"}
+    assert {*connectors.kinds("sources")} - {*kinds} == {"files", "sql"}
 
 
 @pytest.mark.parametrize("count", [0, 1, 9, 10, 11, 20, DOCUMENTS])
@@ -135,7 +135,7 @@ def test_a_server_that_never_answers_in_time_is_tried_later(
     stage.show(vendor.app)
     monkeypatch.setattr(web, "TIMEOUT", 0.5)
     monkeypatch.setattr(web, "ATTEMPTS", 2)
-    assert "no complete response (ReadTimeout)" in refusal(case, stage, RetryLater)
+    assert "no whole answer (ReadTimeout)" in refusal(case, stage, RetryLater)
     assert len([call for call in stage.calls if re.search(case.path, call.split("?")[0])]) == 2
     assert pauses
 
@@ -374,7 +374,7 @@ def test_an_empty_export_has_nobody(stage: Stage) -> None:
 
 def test_an_export_is_waited_for(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     waited: list[float] = []
-    monkeypatch.setattr("lifecycle.sources.sendgrid.time.sleep", waited.append)
+    monkeypatch.setattr("lifecycle.sources.sendgrid.api.time.sleep", waited.append)
     esp = Esp(pace=Pace(polls=9, seconds=None))
     esp.add_contact(person(1))
     stage.show(esp.app)
@@ -387,7 +387,7 @@ def test_an_export_is_waited_for(stage: Stage, monkeypatch: pytest.MonkeyPatch) 
 def test_an_export_that_fails_or_hangs_is_tried_later(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, status: str
 ) -> None:
-    monkeypatch.setattr("lifecycle.sources.sendgrid.EXPORT_PATIENCE", timedelta(seconds=0.05))
+    monkeypatch.setattr("lifecycle.sources.sendgrid.api.EXPORT_PATIENCE", timedelta(seconds=0.05))
     body = json.dumps({"status": status}).encode()
     stage.show(answering(new_esp().app, "/exports/.+", body))
     assert status in refusal(CONTACTS, stage, RetryLater)

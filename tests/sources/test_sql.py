@@ -14,8 +14,9 @@ import pytest
 
 from lifecycle import extract, warehouse
 from lifecycle.errors import AccessDenied, RetryLater, SettingsInvalid
-from lifecycle.settings import Connection, SqlShop
-from lifecycle.sources import Stream, sql
+from lifecycle.settings import Connection
+from lifecycle.sources import Stream, source_kind
+from lifecycle.sources.sql import SqlShop, reader
 
 RUN_DATE = date(2026, 3, 31)
 COLUMNS = {"order_id": "id", "ordered_at": "at", "total": "total", "email": "email"}
@@ -65,7 +66,7 @@ def till(new_database: Any) -> str:
 
 
 def stream(url: str, query: str = QUERY, **changed: Any) -> Stream:
-    return sql.streams(shop(query), connection_to(url, **changed), RUN_DATE)[0]
+    return source_kind("sql").open(shop(query), connection_to(url, **changed), RUN_DATE)[0]
 
 
 def read(url: str, query: str = QUERY, since: datetime | None = None) -> Iterator[Any]:
@@ -181,7 +182,7 @@ def test_a_query_that_writes_in_disguise_changes_nothing(till: str) -> None:
 
 
 def test_an_answer_that_takes_too_long_is_asked_for_later(till: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sql.ONLY_READ, "postgresql", ("set local statement_timeout = '50ms'",))
+    monkeypatch.setitem(reader.ONLY_READ, "postgresql", ("set local statement_timeout = '50ms'",))
     with pytest.raises(RetryLater, match="took too long"):
         list(read(till, f"{QUERY} where pg_sleep(5) is not null"))
 
@@ -246,7 +247,7 @@ def test_a_table_that_may_not_be_read_is_a_right_that_lacks(till: str) -> None:
     ],
 )
 def test_a_connection_becomes_an_address_of_its_database(connection: Connection, url: str) -> None:
-    assert sql._url(connection).render_as_string(hide_password=False) == url
+    assert reader._url(connection).render_as_string(hide_password=False) == url
 
 
 @pytest.mark.parametrize(
@@ -266,7 +267,7 @@ def test_a_connection_that_cannot_be_used_says_what_is_missing(
 ) -> None:
     monkeypatch.setitem(sys.modules, "pymysql", None)
     with pytest.raises(SettingsInvalid, match=f"^connection c: .*({words})") as raised:
-        sql.streams(shop(), connection, RUN_DATE)
+        source_kind("sql").open(shop(), connection, RUN_DATE)
     assert "s3cret" not in str(raised.value)
 
 
@@ -278,7 +279,9 @@ def test_another_database_is_asked_in_the_shops_time(tmp_path: Path) -> None:
             "insert into orders values (?, ?, ?, ?)",
             [(1, "2026-03-01 13:00:00", 12.5, "a"), (2, "2026-03-02 13:00:00", 1, "b")],
         )
-    [orders] = sql.streams(shop(f"{QUERY} where at > :since"), Connection("c", "sqlite", str(file)), RUN_DATE)
+    [orders] = source_kind("sql").open(
+        shop(f"{QUERY} where at > :since"), Connection("c", "sqlite", str(file)), RUN_DATE
+    )
     assert orders.pages
     assert orders.probe
     assert ids(orders.pages(None)) == ["1", "2"]
@@ -286,7 +289,7 @@ def test_another_database_is_asked_in_the_shops_time(tmp_path: Path) -> None:
     assert ids(orders.pages(datetime(2026, 3, 2, 12, 0, tzinfo=UTC))) == []
     orders.probe()
     for query in ("select * from nothing", "delete from orders returning *"):
-        [wrong] = sql.streams(shop(query), Connection("c", "sqlite", str(file)), RUN_DATE)
+        [wrong] = source_kind("sql").open(shop(query), Connection("c", "sqlite", str(file)), RUN_DATE)
         assert wrong.pages
         with pytest.raises(SettingsInvalid, match="can't answer"):
             list(wrong.pages(None))
@@ -296,8 +299,8 @@ def test_customers_come_only_where_they_are_configured() -> None:
     customers = {"query": "select 1", "columns": {"customer_id": "id", "created_at": "at"}}
     about = shop(customers=customers)
     connection = Connection("c", "sqlite", "x")
-    assert [stream.name for stream in sql.streams(about, connection, RUN_DATE)] == ["orders", "customers"]
-    [orders] = sql.streams(shop(), connection, RUN_DATE)
+    assert [stream.name for stream in source_kind("sql").open(about, connection, RUN_DATE)] == ["orders", "customers"]
+    [orders] = source_kind("sql").open(shop(), connection, RUN_DATE)
     assert (orders.name, orders.overlap) == ("orders", timedelta(days=7))
 
 

@@ -4,14 +4,15 @@ from functools import partial
 
 from demo.esp import Esp, Pace
 from demo.shop import Shop
-from lifecycle import settings
+from lifecycle.sources.sendgrid import SendGridEsp
+from lifecycle.sources.woocommerce import WooCommerceShop
 from tests.sources import shopify_reading, shopware_documents
 from tests.sources.cases import Case, moment, person
 
 PAGE = 10
 OPT_IN = "Newsletter"
-SHOP = settings.WooCommerceShop(kind="woocommerce", connection="shop", timezone="UTC", currency="USD")
-ESP = settings.Esp(kind="sendgrid", connection="esp", opt_in_lists=[OPT_IN])
+SHOP = WooCommerceShop(kind="woocommerce", connection="shop", timezone="UTC", currency="USD")
+ESP = SendGridEsp(kind="sendgrid", connection="esp", opt_in_lists=[OPT_IN])
 
 
 def new_esp() -> Esp:

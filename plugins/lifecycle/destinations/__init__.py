@@ -1,6 +1,4 @@
-"""E-mail providers and other channels to write: one file each, with two functions.
-
-``connect`` returns a destination; ``missing_rights`` names what a connection may not do, and changes nothing.
+"""E-mail providers and other channels to write: a module each, which declares a ``DestinationKind``.
 
 What a destination can do is a protocol of its own, and a module asks for the one that it needs::
 
@@ -14,9 +12,13 @@ Whoever can't take people off a list can't be sent a plan in which somebody leav
 compared by counts, or not at all.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, runtime_checkable
+
+from lifecycle import connectors
+from lifecycle.settings import Connection, Esp, FieldType
+from lifecycle.settings import Destination as Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,3 +113,42 @@ class CountsMembers(Destination, Protocol):
 
     def member_count(self, list_name: str) -> int:
         """How many are on a list; none if the list is not there."""
+
+
+class Connect(Protocol):
+    """Signs in, and makes the lists and fields that are not there yet; with none, nothing is written.
+
+    Raises ``SettingsInvalid`` if a field of that name has another type there.
+    """
+
+    def __call__(
+        self,
+        config: Settings | Esp,
+        connection: Connection,
+        /,
+        lists: Iterable[str] = (),
+        fields: Mapping[str, FieldType] | None = None,
+    ) -> Destination:
+        """The destination, ready to be written."""
+
+
+@dataclass(frozen=True, slots=True)
+class DestinationKind:
+    """A kind of destination: its module declares one, as ``DESTINATION``.
+
+    ``settings`` is what the marketer's file may say of one. ``can`` is the protocols that its destinations have.
+    ``missing_rights`` names what a connection may not do, and changes nothing. Both functions import what they need
+    themselves: the marketer's file must be quick to read.
+    """
+
+    kind: str
+    settings: type[Settings]
+    can: frozenset[type]
+    connect: Connect
+    missing_rights: Callable[[Settings | Esp, Connection], list[str]]
+
+
+def destination_kind(kind: str) -> DestinationKind:
+    """The declaration of a kind; raises ``SettingsInvalid`` if there is none."""
+    declared: DestinationKind = connectors.load("destinations", kind)
+    return declared

@@ -1,6 +1,6 @@
-"""The limits that stop a plan before the first call, each with the figure that exceeds it."""
+"""The limits that stop a plan before the first call, each told with the figure that exceeds it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -10,6 +10,7 @@ from psycopg.rows import class_row
 
 from lifecycle import warehouse
 from lifecycle.settings import ESP, AudienceLimits, Limits, Settings
+from lifecycle.sources import source_kind
 
 LISTS = """
 with held as (
@@ -72,20 +73,18 @@ class Change:
     removed: int
 
 
-def trips(
-    connection: warehouse.Connection, settings: Settings, run: Mapping[str, Any], suppressions: Sequence[str]
-) -> list[str]:
+def trips(connection: warehouse.Connection, settings: Settings, run: Mapping[str, Any]) -> list[str]:
     """Every limit that a plan exceeds, in words; ``run`` holds its run_id, run_date and destination."""
     own = {audience.list: settings.guards.of(audience) for audience in settings.audiences.values()}
     with connection.cursor(row_factory=class_row(Change)) as cursor:
         changes = cursor.execute(LISTS.encode(), run).fetchall() + cursor.execute(ALL_LISTS.encode(), run).fetchall()
-    exceeded_limits: list[str] = []
+    told: list[str] = []
     for change in changes:
         limits = own.get(change.list_name, settings.guards.audience) if change.list_name else settings.guards.overall
-        exceeded_limits += exceeded(limits, change, settings.guards.from_members)
+        told += exceeded(limits, change, settings.guards.from_members)
     return [
-        *exceeded_limits,
-        *_stale_suppressions(connection, settings, run["run_date"], suppressions),
+        *told,
+        *_unknown_suppressions(connection, settings, run["run_date"]),
         *_failed_checks(connection, run),
         *_newer_night(connection, run),
     ]
@@ -114,25 +113,29 @@ def exceeded(limits: Limits, change: Change, from_members: int) -> Iterator[str]
             )
 
 
-def _stale_suppressions(
-    connection: warehouse.Connection, settings: Settings, run_date: date, streams: Sequence[str]
-) -> Iterator[str]:
-    pulled: dict[str, date] = dict(connection.execute(PULLS, {"source": ESP, "streams": list(streams)}).fetchall())
-    for stream in streams:
-        last, most = pulled.get(stream), settings.guards.suppressions_max_age_days
-        if last is None:
-            yield f"suppressions: {stream} were never pulled"
-        elif (run_date - last).days > most:
-            yield f"suppressions: {stream} were last pulled for {last}, suppressions_max_age_days is {most}"
-    if settings.guards.suppressions_may_be_empty:
-        return
-    tables = [warehouse.document_table(settings.esp.kind, stream) for stream in streams]
+def _unknown_suppressions(connection: warehouse.Connection, settings: Settings, run_date: date) -> Iterator[str]:
+    """What is not known of whom each provider that is read must not be written to."""
+    for name, esp in settings.providers().items():
+        place = "suppressions" if name == ESP else f"suppressions of {name}"
+        streams = source_kind(esp.kind).suppressions(esp)
+        pulled: dict[str, date] = dict(connection.execute(PULLS, {"source": name, "streams": list(streams)}).fetchall())
+        for stream in streams:
+            last, most = pulled.get(stream), settings.guards.suppressions_max_age_days
+            if last is None:
+                yield f"{place}: {stream} were never pulled"
+            elif (run_date - last).days > most:
+                yield f"{place}: {stream} were last pulled for {last}, suppressions_max_age_days is {most}"
+        tables = (warehouse.document_table(esp.kind, stream) for stream in streams)
+        if not settings.guards.suppressions_may_be_empty and not _any_document(connection, name, tables):
+            yield f"{place}: there is not a single one, and suppressions_may_be_empty is false"
+
+
+def _any_document(connection: warehouse.Connection, source: str, tables: Iterable[sql.Identifier]) -> bool:
+    """Whether a source has any document in some tables, which need not be there."""
     known = [table for table in tables if warehouse.exists(connection, table)]
-    any_suppression = sql.SQL(" union all ").join(
-        sql.SQL("(select 1 from {} where source = {} and not is_deleted limit 1)").format(table, ESP) for table in known
-    )
-    if not known or connection.execute(sql.SQL("select exists ({})").format(any_suppression)).fetchone() != (True,):
-        yield "suppressions: there is not a single one, and suppressions_may_be_empty is false"
+    one = sql.SQL("(select 1 from {} where source = {} and not is_deleted limit 1)")
+    found = sql.SQL(" union all ").join(one.format(table, source) for table in known)
+    return bool(known) and connection.execute(sql.SQL("select exists ({})").format(found)).fetchone() == (True,)
 
 
 def _failed_checks(connection: warehouse.Connection, run: Mapping[str, Any]) -> Iterator[str]:

@@ -6,14 +6,15 @@ what would be right.
 """
 
 import os
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Mapping
 from pathlib import Path
-from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, Self, Union, get_args, get_origin
+from types import NoneType
+from typing import Annotated, Any, Literal, Self, get_args, get_origin
 
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
+from lifecycle import connectors
 from lifecycle.errors import SettingsInvalid
 from lifecycle.settings.audiences import (
     CUSTOMER_COLUMNS,
@@ -30,22 +31,10 @@ from lifecycle.settings.audiences import (
 )
 from lifecycle.settings.connection import Connection
 from lifecycle.settings.files import DBT_PROJECT, EXPECTATIONS, quiet_environment, work_folder
+from lifecycle.settings.kinds import GROUPS, AnyDestination, AnyEsp, AnyShop, section_class
 from lifecycle.settings.measuring import Measuring
-from lifecycle.settings.section import Cron, Currency, Name, Section, TimeZone
-from lifecycle.settings.sources import (
-    AnyShop,
-    Esp,
-    FileShop,
-    FileTable,
-    MappedShop,
-    Shop,
-    ShopifyShop,
-    ShopwareShop,
-    SqlShop,
-    SqlTable,
-    Sweeps,
-    WooCommerceShop,
-)
+from lifecycle.settings.section import Cron, Currency, Days, Name, Section, TimeZone
+from lifecycle.settings.sources import Esp, Shop, Statuses, Sweeps
 from lifecycle.settings.stages import Consent, Engagement, RuleSet, Stages, Vip
 
 __all__ = [
@@ -59,25 +48,20 @@ __all__ = [
     "Audience",
     "AudienceLimits",
     "Connection",
+    "Days",
     "Destination",
     "Esp",
     "FieldType",
-    "FileShop",
-    "FileTable",
     "Guards",
     "Limits",
-    "MappedShop",
     "Measuring",
     "OverallLimits",
     "RuleSet",
+    "Section",
     "Settings",
     "Shop",
-    "ShopifyShop",
-    "ShopwareShop",
-    "SqlShop",
-    "SqlTable",
+    "Statuses",
     "Sweeps",
-    "WooCommerceShop",
     "config_path",
     "load",
     "parse",
@@ -98,7 +82,8 @@ class Settings(Section):
     schedule: Cron = "30 3 * * *"
     currency: Currency
     shops: dict[Name, AnyShop] = Field(min_length=1)
-    esp: Esp
+    esp: AnyEsp
+    additional_esps: dict[Name, AnyEsp] = Field(default={})
     stages: Stages
     vip: Vip = Vip()
     engagement: Engagement = Engagement()
@@ -106,7 +91,7 @@ class Settings(Section):
     audiences: dict[Name, Audience] = Field(min_length=1)
     contact_cap: ContactCap | None = None
     guards: Guards = Guards()
-    destination: Destination | None = None
+    destination: AnyDestination | None = None
     sweeps: Sweeps = Sweeps()
     measuring: Measuring = Measuring()
     keep_deliveries_days: Annotated[int, Field(ge=30, le=36500)] = 730
@@ -116,7 +101,14 @@ class Settings(Section):
     @model_validator(mode="after")
     def _each_list_once(self) -> Self:
         lists = [audience.list for audience in self.audiences.values()]
-        taken = sorted({name for name in lists if lists.count(name) > 1} | {*lists} & {*self.esp.opt_in_lists})
+        written = self.push_to()
+        opt_in = {
+            name
+            for esp in self.providers().values()
+            if (esp.kind, esp.connection) == (written.kind, written.connection)
+            for name in esp.opt_in_lists
+        }
+        taken = sorted({name for name in lists if lists.count(name) > 1} | {*lists} & opt_in)
         if taken:
             message = f"each audience needs a list of its own, no opt-in list; used more than once: {taken}"
             raise ValueError(message)
@@ -125,10 +117,21 @@ class Settings(Section):
     @model_validator(mode="after")
     def _each_source_once(self) -> Self:
         taken = {ESP: "the e-mail service provider", ALL_SHOPS: "all shops together"}
-        for name in self.shops:
-            if name in taken:
-                message = f"a shop can't be named {name!r}, which is {taken[name]}; give it another name"
-                raise ValueError(message)
+        for thing, names in (("a shop", self.shops), ("a provider", self.additional_esps)):
+            for name in names:
+                if name in taken:
+                    message = f"{thing} can't be named {name!r}, which is {taken[name]}; give it another name"
+                    raise ValueError(message)
+                taken[name] = "a shop"
+        return self
+
+    @model_validator(mode="after")
+    def _somewhere_to_push(self) -> Self:
+        kind = self.push_to().kind
+        if not connectors.is_known("destinations", kind):
+            valid = ", ".join(connectors.kinds("destinations"))
+            message = f"lists can't be sent to a provider of the kind {kind!r}; name a destination of one of: {valid}"
+            raise ValueError(message)
         return self
 
     @model_validator(mode="after")
@@ -153,9 +156,13 @@ class Settings(Section):
         """The kinds of source that are connected."""
         return {source.kind for source in self.sources().values()}
 
+    def providers(self) -> dict[str, Esp]:
+        """Name → e-mail provider that is read, in ``raw``'s own names."""
+        return {ESP: self.esp, **self.additional_esps}
+
     def sources(self) -> dict[str, Shop | Esp]:
-        """Name → what to read, in ``raw``'s own names: the shops', and ``esp``."""
-        return {**self.shops, ESP: self.esp}
+        """Name → what to read, in ``raw``'s own names: the shops', and the providers'."""
+        return {**self.shops, **self.providers()}
 
 
 class _UniqueKeys(yaml.SafeLoader):
@@ -211,19 +218,19 @@ def parse(settings: object, origin: str = "settings") -> Settings:
     try:
         return Settings.model_validate(settings)
     except ValidationError as error:
-        problems = [f"  {_place(problem['loc'])}{_explain(problem)}" for problem in error.errors()]
+        problems = [f"  {_place(problem['loc'])}{_explain(problem, settings)}" for problem in error.errors()]
         message = "\n".join([f"{origin}: {len(problems)} problem(s)", *problems])
         raise SettingsInvalid(message) from None
 
 
 def _place(location: tuple[int | str, ...]) -> str:
-    return ".".join(str(part) for part, _ in _walk(location) if part not in {"[key]", "[kind]"}) or "lifecycle"
+    return ".".join(str(part) for part in location if part != "[key]") or "lifecycle"
 
 
-def _explain(problem: Mapping[str, Any]) -> str:
+def _explain(problem: Mapping[str, Any], document: object) -> str:
     """One problem in words, with what would be valid."""
     if problem["type"] == "extra_forbidden":
-        return f": unknown key; valid keys: {', '.join(_section(problem['loc'][:-1]).model_fields)}"
+        return f": unknown key; valid keys: {', '.join(_section(problem['loc'][:-1], document).model_fields)}"
     if problem["type"] == "union_tag_invalid":
         return f".kind: Input should be {problem['ctx']['expected_tags']}, not {problem['ctx']['tag']!r}"
     if problem["type"] == "union_tag_not_found":
@@ -234,25 +241,16 @@ def _explain(problem: Mapping[str, Any]) -> str:
     return f": {message}" if tells else f": {message}, not {given!r}"
 
 
-def _section(location: tuple[int | str, ...]) -> type[Section]:
-    """The section of the file that a location lies in."""
-    *_, (_, here) = [("", Settings), *_walk(location)]
-    return here  # type: ignore[no-any-return]
-
-
-def _walk(location: tuple[int | str, ...]) -> Iterator[tuple[int | str, Any]]:
-    """Each part of a location with what the file holds there; a kind of shop is no part that the file names."""
+def _section(location: tuple[int | str, ...], document: Any) -> type[Section]:
+    """The section of the file that a location lies in: what each part may hold, and what the document has there."""
     here: Any = Settings
-    for stated in location:
-        part = stated
+    for part in location:
+        document = document[part]
         if isinstance(here, type) and issubclass(here, Section):
-            field = here.model_fields.get(str(part))
-            here = field.annotation if field else None
-            here = next((kind for kind in get_args(here) if get_args(here)[1:] == (NoneType,)), here)
-        elif get_origin(here) in {Union, UnionType}:
-            kinds = {get_args(kind.model_fields["kind"].annotation)[0]: kind for kind in get_args(here)}
-            part, here = ("[kind]", kinds[part]) if part in kinds else (part, here)
+            here = here.model_fields[str(part)].annotation
+            here = next((each for each in get_args(here) if get_args(here)[1:] == (NoneType,)), here)
         else:
-            here = (get_args(here) or (None,))[-1]
-            here = get_args(here)[0] if get_origin(here) is Annotated else here
-        yield part, here
+            here = get_args(here)[-1]
+        here = get_args(here)[0] if get_origin(here) is Annotated else here
+        here = section_class(here, document["kind"]) if here in GROUPS else here
+    return here  # type: ignore[no-any-return]

@@ -132,5 +132,5 @@ class Audience(Section):
 class Destination(Section):
     """Where the lists go, if not to the provider that is read."""
 
-    kind: Literal["sendgrid", "brevo"]
+    kind: str
     connection: str

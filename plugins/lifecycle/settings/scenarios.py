@@ -171,7 +171,7 @@ def _misfits(row: dict[str, str], settings: Settings, phases: dict[str, list[str
     lists = [*(each.list for each in settings.audiences.values()), *settings.esp.opt_in_lists]
     if carrier == "list" and row["recognised_as"] not in ["", *lists]:
         yield f"recognised_as: no list {row['recognised_as']!r}; valid values: {', '.join(lists)}"
-    if carrier in OF_EVENTS and settings.esp.event_files is None:
+    if carrier in OF_EVENTS and not settings.esp.tells_events():
         yield f"recognised_by: only events tell a message's {carrier}; set esp.event_files, or use subject"
 
 

@@ -1,16 +1,18 @@
-"""Shops and e-mail providers to read: one file each, which declares its streams; the rest is generic.
+"""Shops and e-mail providers to read: a module each, which declares a ``SourceKind``; the rest is generic.
 
-A source file has one function, ``streams(about, connection, run_date)``, which returns its ``Stream``s.
+A ``StreamSpec`` is what is known of a stream at once, a ``Stream`` is one that can be read.
 """
 
 import contextlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Self
 
+from lifecycle import connectors
 from lifecycle.errors import AnswerUnreadable, LifecycleError
+from lifecycle.settings import Connection, Esp, Shop
 
 Document = dict[str, Any]
 #: What a text in PostgreSQL can't hold: a NUL, and half of a surrogate pair.
@@ -80,6 +82,11 @@ class Stream:
     right: str = ""
     probe: Callable[[], object] | None = None
 
+    @classmethod
+    def of(cls, spec: "StreamSpec", changed_at: Callable[[Document], datetime | None], **more: Any) -> Self:
+        """The stream that a spec tells of; ``more`` is what else a ``Stream`` has."""
+        return cls(spec.name, spec.key, changed_at, right=spec.right, **more)
+
 
 @contextlib.contextmanager
 def reading(place: str) -> Iterator[None]:
@@ -123,35 +130,72 @@ def moment(stated: object) -> datetime | None:
         return None
 
 
-#: kind → its streams, known without a connection.
-STREAMS: Mapping[str, tuple[str, ...]] = {
-    "woocommerce": ("orders", "customers", "products"),
-    "shopify": ("orders", "customers", "products", "companies"),
-    "shopware": ("orders", "customers", "products", "newsletter_recipients", "state_history"),
-    "files": ("orders", "customers"),
-    "sql": ("orders", "customers"),
-    "sendgrid": (
-        "contacts",
-        "list_members",
-        "bounces",
-        "blocks",
-        "spam_reports",
-        "unsubscribes",
-        "invalid_emails",
-        "group_suppressions",
-        "messages",
-        "events",
-        "single_sends",
-        "single_send_stats",
-        "automation_stats",
-        "unsubscribe_groups",
-    ),
-}
-#: kind of shop → the field of an order's document that says when it was made.
-ORDERED_AT: Mapping[str, str] = {
-    "woocommerce": "date_created_gmt",
-    "shopify": "processedAt",
-    "shopware": "orderDateTime",
-    "files": "ordered_at",
-    "sql": "ordered_at",
-}
+def key_of(*names: str) -> Callable[[Document], str]:
+    """A stream's key out of the fields that make it."""
+    return lambda document: identity(document, *names)
+
+
+def _always(_: Any) -> bool:
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class StreamSpec:
+    """What is known of a stream before anybody signs in.
+
+    ``key`` and ``right`` are as in ``Stream``. ``page_size`` is how many documents one answer holds, where we choose.
+    ``is_read`` tells from what the marketer's file says of a shop or provider whether it gives the stream: what the
+    vendor lacks or the marketer has switched off is not missed. ``ordered_at`` names the field of an order that says
+    when it was made. ``suppressed`` names the field with the address of somebody who must not be contacted.
+    """
+
+    name: str
+    key: Callable[[Document], str]
+    right: str = ""
+    page_size: int = 1000
+    is_read: Callable[[Any], bool] = _always
+    ordered_at: str | None = None
+    suppressed: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SourceKind:
+    """A kind of shop or provider to read: its module declares one, as ``SOURCE``.
+
+    ``settings`` is what the marketer's file may say of one, a subclass of ``Shop`` or ``Esp``. ``connect`` signs in to
+    one and returns its streams; it is given the specs of those that are read, by name, and imports what it needs
+    itself: the marketer's file must be quick to read.
+    """
+
+    kind: str
+    settings: type[Shop | Esp]
+    streams: tuple[StreamSpec, ...]
+    connect: Callable[[Any, Connection, date, Mapping[str, StreamSpec]], Iterable[Stream]]
+
+    def spec(self, stream: str) -> StreamSpec:
+        """What is known of a stream; raises ``KeyError``."""
+        return {each.name: each for each in self.streams}[stream]
+
+    def read(self, config: Shop | Esp) -> dict[str, StreamSpec]:
+        """Name → spec of every stream that a shop or provider is read for."""
+        return {each.name: each for each in self.streams if each.is_read(config)}
+
+    def suppressions(self, config: Shop | Esp) -> dict[str, StreamSpec]:
+        """The streams without which nobody knows whom not to contact."""
+        return {name: each for name, each in self.read(config).items() if each.suppressed}
+
+    def open(self, config: Shop | Esp, connection: Connection, run_date: date) -> list[Stream]:
+        """The streams of one shop or provider, ready to be read."""
+        return list(self.connect(config, connection, run_date, self.read(config)))
+
+
+def source_kind(kind: str) -> SourceKind:
+    """The declaration of a kind; raises ``SettingsInvalid`` if there is none."""
+    declared: SourceKind = connectors.load("sources", kind)
+    return declared
+
+
+def document_streams() -> list[tuple[str, str]]:
+    """(kind, stream) of every kind that is known: each has a table of documents in ``raw``."""
+    kinds = map(source_kind, connectors.kinds("sources"))
+    return [(source.kind, spec.name) for source in kinds for spec in source.streams]

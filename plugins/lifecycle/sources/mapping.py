@@ -17,8 +17,8 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from lifecycle.errors import SettingsInvalid
-from lifecycle.settings import FileTable, MappedShop, SqlTable
 from lifecycle.sources import UNWRITABLE, Document, Page, Pages, Reject, identity, moment
+from lifecycle.sources.mapped import FileTable, MappedShop, SqlTable
 
 PAGE_SIZE = 1000
 #: What the warehouse keeps as money has at most eleven digits before the point.

@@ -32,7 +32,7 @@ def parts(folder: str | None, page_size: int, options: Mapping[str, Any] | None 
     """
     if folder is None:
         return
-    with _reaching("esp.event_files"):
+    with _reaching("event_files"):
         from fsspec.core import url_to_fs
 
         system, root = url_to_fs(folder, **(options or {}))
@@ -43,7 +43,7 @@ def parts(folder: str | None, page_size: int, options: Mapping[str, Any] | None 
             else:
                 others += 1
     if others:
-        log.warning("esp.event_files: %d files end in neither %s, and are not read", others, " nor ".join(ENDINGS))
+        log.warning("event_files: %d files end in neither %s, and are not read", others, " nor ".join(ENDINGS))
 
 
 def _files(system: Any, root: str) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -1,112 +1,38 @@
-"""Shopify, Admin GraphQL API: orders, customers, products and, where the shop sells to them, companies.
+"""Shopify, Admin GraphQL API: orders, customers, products and, where the shop sells to them, companies."""
 
-The first reading is a bulk operation. Later ones page through what changed, oldest change first: what changes meanwhile
-moves to the end and comes again. Both give the same documents.
-"""
+from collections.abc import Mapping
+from datetime import date
+from typing import Annotated, Literal
 
-from collections.abc import Callable, Iterator
-from datetime import UTC, date, datetime, timedelta
-from functools import partial
+from pydantic import Field
 
-from lifecycle.errors import AnswerUnreadable, RetryLater
-from lifecycle.settings import Connection, ShopifyShop
-from lifecycle.sources import Document, Pages, Stream, identity, moment
-from lifecycle.sources.shopify import bulk
-from lifecycle.sources.shopify.admin import Admin
-from lifecycle.sources.shopify.queries import COMPANIES, KINDS, MORE_LINES, ORDERS, ORDERS_PAGE_SIZE, Kind
-from lifecycle.web import part
-
-PAGE_SIZE = 100
-LINES_PAGE_SIZE = 200
-#: Shopify pages through 25,000 objects at most; before that, a new query begins at the last change seen.
-DEEPEST_PAGING = 20_000
+from lifecycle.settings import Connection, Shop, Statuses
+from lifecycle.sources import Document, SourceKind, Stream, StreamSpec, identity
+from lifecycle.sources.shopify.queries import KINDS, Kind
 
 
-def streams(shop: ShopifyShop, connection: Connection, _: date) -> list[Stream]:
-    """What a Shopify shop has to tell."""
-    admin = Admin(connection, shop.api_version)
-    return [
-        Stream(
-            kind.name,
-            key=lambda item: identity(item, "id").rpartition("/")[2],
-            changed_at=_changed_at,
-            pages=partial(_pages, admin, kind),
-            overlap=timedelta(days=shop.overlap_days if kind is ORDERS else 1),
-            listing=partial(_listing, admin, kind),
-            right=", ".join(kind.scopes),
-            probe=partial(admin.check, kind.scopes),
-        )
-        for kind in KINDS
-    ]
+class ShopifyShop(Shop):
+    """By Shopify's Admin GraphQL API."""
+
+    kind: Literal["shopify"]
+    connection: str
+    api_version: Annotated[str, Field(pattern=r"^\d{4}-(01|04|07|10)$")] = "2026-07"
+    paid_statuses: Statuses = Field(default=["PAID", "PARTIALLY_PAID", "PARTIALLY_REFUNDED", "REFUNDED"])
 
 
-def _changed_at(item: Document) -> datetime | None:
-    return moment(item.get("updatedAt"))
+def _connect(shop: ShopifyShop, connection: Connection, _: date, wanted: Mapping[str, StreamSpec]) -> list[Stream]:
+    from lifecycle.sources.shopify.reader import streams
+
+    return streams(shop, connection, wanted)
 
 
-def _pages(admin: Admin, kind: Kind, since: datetime | None) -> Pages:
-    admin.check(kind.scopes)
-    with_companies = bool(kind.company_fields or kind is COMPANIES) and admin.sells_to_companies
-    if kind is COMPANIES and not with_companies:
-        return
-    if since is None:
-        yield from bulk.everything(admin, kind.bulk_query(with_companies=with_companies), has_lines=kind.has_lines)
-    else:
-        yield from _changed(admin, kind, kind.page_query(with_companies=with_companies), since)
+def _key(item: Document) -> str:
+    return identity(item, "id").rpartition("/")[2]
 
 
-def _listing(admin: Admin, kind: Kind) -> Pages:
-    """The ids of all there are."""
-    admin.check(kind.scopes)
-    if kind is not COMPANIES or admin.sells_to_companies:
-        yield from bulk.everything(admin, kind.listing_query(), has_lines=False)
+def _spec(kind: Kind) -> StreamSpec:
+    ordered_at = "processedAt" if kind.has_lines else None
+    return StreamSpec(kind.name, _key, ", ".join(kind.scopes), kind.page_size, ordered_at=ordered_at)
 
 
-def _changed(admin: Admin, kind: Kind, query: str, since: datetime) -> Pages:
-    """What changed since a moment, in as many queries as the deepest paging needs."""
-
-    def page(begin: datetime, after: str | None) -> object:
-        changed = f"updated_at:>='{begin.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}'"
-        first = ORDERS_PAGE_SIZE if kind.has_lines else PAGE_SIZE
-        return admin.ask(query, first=first, after=after, query=changed).get(kind.name)
-
-    following: datetime | None = since
-    while following:
-        begin, following, seen = following, None, 0
-        for found in _paged(partial(page, begin)):
-            yield [_with_all_lines(admin, order) for order in found] if kind.has_lines else found
-            seen += len(found)
-            last = _changed_at(found[-1]) if found else None
-            if seen >= DEEPEST_PAGING and last and last - begin >= timedelta(seconds=1):
-                following = last
-                break
-
-
-def _paged(ask: Callable[[str | None], object]) -> Iterator[list[Document]]:
-    """The pages of a connection, of which ``ask`` gives the one after a cursor; only ``hasNextPage`` says the end."""
-    after: str | None = None
-    while True:
-        connection = ask(after)
-        info = part(connection, "pageInfo", dict)
-        yield part(connection, "nodes", list)
-        if not part(info, "hasNextPage", bool):
-            return
-        before, after = after, part(info, "endCursor", str)
-        if after == before:
-            message = "a page ends where it began"
-            raise AnswerUnreadable(message)
-
-
-def _with_all_lines(admin: Admin, order: Document) -> Document:
-    """An order with all its lines; those beyond the first few cost further requests."""
-
-    def lines(after: str | None) -> object:
-        if after is None:
-            return order["lineItems"]
-        there = admin.ask(MORE_LINES, id=order["id"], first=LINES_PAGE_SIZE, after=after).get("order")
-        if there is None:
-            message = "an order vanished while its lines were read"
-            raise RetryLater(message)
-        return part(there, "lineItems", dict)
-
-    return {**order, "lineItems": {"nodes": [line for page in _paged(lines) for line in page]}}
+SOURCE = SourceKind("shopify", ShopifyShop, tuple(map(_spec, KINDS)), _connect)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 #: A query may cost 1,000 points: 20 orders of 12 points, with 8 lines of 4 points each, are 880.
-ORDERS_PAGE_SIZE = 20
+ORDERS_PAGE_SIZE, PAGE_SIZE = 20, 100
 LINES_AT_FIRST = 8
 
 MONEY = "{ shopMoney { amount currencyCode } }"
@@ -37,6 +37,11 @@ class Kind:
     fields: str
     company_fields: str = ""
     has_lines: bool = False
+
+    @property
+    def page_size(self) -> int:
+        """How many a page of changes holds."""
+        return ORDERS_PAGE_SIZE if self.has_lines else PAGE_SIZE
 
     def bulk_query(self, *, with_companies: bool) -> str:
         """The query of a bulk operation for all of them."""

@@ -13,8 +13,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from lifecycle.errors import SettingsInvalid
-from lifecycle.settings import FileTable
 from lifecycle.sources import Reject
+from lifecycle.sources.mapped import FileTable
 from lifecycle.sources.mapping import PAGE_SIZE, UNDECODED, Row, TableMapping, check_columns, written
 
 if TYPE_CHECKING:

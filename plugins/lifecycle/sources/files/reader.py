@@ -1,4 +1,4 @@
-"""Orders and customers in files: CSV, JSON lines or Parquet, in a folder, a bucket or on a web server.
+"""The reading of files, whatever storage they lie in.
 
 A file is read once, and again when it or the mapping has changed; the one that was written last has the last word
 about an order. What a file doesn't hold any more stays.
@@ -22,8 +22,10 @@ from fsspec.core import split_protocol, url_to_fs
 from fsspec.registry import known_implementations
 
 from lifecycle.errors import AccessDenied, AnswerUnreadable, LifecycleError, RetryLater, SettingsInvalid
-from lifecycle.settings import Connection, FileShop, FileTable
-from lifecycle.sources import Page, Pages, Part, Stream, moment, rows
+from lifecycle.settings import Connection
+from lifecycle.sources import Page, Pages, Part, Stream, StreamSpec, moment
+from lifecycle.sources.files import FileShop, rows
+from lifecycle.sources.mapped import FileTable
 from lifecycle.sources.mapping import TableMapping, mapping_of, pages
 
 #: A file that changed so lately may still be being written.
@@ -58,22 +60,22 @@ class _Files:
     pattern: str
 
 
-def streams(shop: FileShop, connection: Connection, run_date: date) -> list[Stream]:
+def streams(shop: FileShop, connection: Connection, run_date: date, wanted: Mapping[str, StreamSpec]) -> list[Stream]:
     """The orders, and the customers where there are files of them."""
     tables = {"orders": shop.orders, "customers": shop.customers}
-    return [_stream(name, shop, table, connection, run_date) for name, table in tables.items() if table]
+    return [
+        _stream(spec, shop, table, connection, run_date) for name, spec in wanted.items() if (table := tables[name])
+    ]
 
 
-def _stream(name: str, shop: FileShop, table: FileTable, connection: Connection, run_date: date) -> Stream:
-    system, pattern = _file_system(table.files, connection, f"{name}.files")
-    files = _Files(table, mapping_of(shop, name, table), system, pattern)
+def _stream(spec: StreamSpec, shop: FileShop, table: FileTable, connection: Connection, run_date: date) -> Stream:
+    system, pattern = _file_system(table.files, connection, f"{spec.name}.files")
+    files = _Files(table, mapping_of(shop, spec.name, table), system, pattern)
     parts = partial(_parts, files, run_date)
-    return Stream(
-        name,
-        files.mapping.key,
+    return Stream.of(
+        spec,
         files.mapping.changed_at,
         parts=parts,
-        right="to list and to read the files",
         probe=lambda: next((next(part.pages(), None) for part in parts()), None),
     )
 

@@ -1,4 +1,4 @@
-"""Orders and customers out of a shop's database, by queries of the marketer's file, in transactions that only read.
+"""The reading of a shop's database by queries of the marketer's file, in transactions that only read.
 
 A query may take ``:since``, the moment from which on rows may have changed; without it, every night reads all of its
 rows. The first reading takes 1970.
@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -23,9 +23,11 @@ from sqlalchemy.exc import (
 )
 
 from lifecycle.errors import AccessDenied, LifecycleError, RetryLater, SettingsInvalid
-from lifecycle.settings import Connection, SqlShop, SqlTable
-from lifecycle.sources import Pages, Stream
+from lifecycle.settings import Connection
+from lifecycle.sources import Pages, Stream, StreamSpec
+from lifecycle.sources.mapped import SqlTable
 from lifecycle.sources.mapping import PAGE_SIZE, TableMapping, check_columns, listed, mapping_of, pages
+from lifecycle.sources.sql import SqlShop
 
 #: An Airflow connection's type → SQLAlchemy's name of database and driver.
 DIALECTS = {
@@ -85,23 +87,24 @@ class _Query:
         return bool(TAKES_SINCE.search(self.table.query))
 
 
-def streams(shop: SqlShop, connection: Connection, _: date) -> list[Stream]:
+def streams(shop: SqlShop, connection: Connection, wanted: Mapping[str, StreamSpec]) -> list[Stream]:
     """The orders, and the customers where there is a query for them."""
-    database = _engine(connection)
-    tables = {"orders": shop.orders, "customers": shop.customers}
-    queries = [_Query(database, table, mapping_of(shop, name, table)) for name, table in tables.items() if table]
+    database, tables = _engine(connection), {"orders": shop.orders, "customers": shop.customers}
+    queries = [
+        (spec, _Query(database, table, mapping_of(shop, name, table)))
+        for name, spec in wanted.items()
+        if (table := tables[name])
+    ]
     return [
-        Stream(
-            query.mapping.stream,
-            query.mapping.key,
+        Stream.of(
+            spec,
             query.mapping.changed_at,
-            partial(_pages, query),
+            pages=partial(_pages, query),
             overlap=timedelta(days=shop.overlap_days),
             listing=partial(_listing, query),
-            right="SELECT on the tables of the query",
             probe=partial(_probe, query),
         )
-        for query in queries
+        for spec, query in queries
     ]
 
 

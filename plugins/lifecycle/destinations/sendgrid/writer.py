@@ -1,4 +1,4 @@
-"""SendGrid Marketing Campaigns, v3, through the ``sendgrid`` package.
+"""The writing of SendGrid through the ``sendgrid`` package.
 
 The package knows the addresses of the API; time-outs, retries and errors are ``web.py``'s. Batches of contacts go by
 our own session, because they are encoded already and the package would do it again. Upserts only add to lists and run
@@ -23,7 +23,7 @@ from sendgrid import SendGridAPIClient
 from lifecycle.destinations import Outcome, RemoteContact
 from lifecycle.errors import AccessDenied, AnswerUnreadable, LifecycleError, RetryLater, RowRejected, SettingsInvalid
 from lifecycle.settings import Connection, FieldType
-from lifecycle.sources import sendgrid as source
+from lifecycle.sources.sendgrid import api as account
 from lifecycle.web import NOT_FOUND, Refused, Session, attempt, document, if_found, part, problem
 
 TIMEOUT = 60.0
@@ -129,7 +129,7 @@ class SendGrid:
 
     def _exported(self, list_id: str) -> Iterator[Mapping[str, Any]]:
         try:
-            yield from source.export(self.session, self.address, list_id)
+            yield from account.export(self.session, self.address, list_id)
         except Refused as refusal:  # the list was deleted there
             if refusal.status != NOT_FOUND:
                 raise
@@ -169,22 +169,22 @@ def connect(connection: Connection, lists: Iterable[str], fields: Mapping[str, F
 
     Raises ``SettingsInvalid`` if a field of that name has another type there.
     """
-    session, address = source.sign_in(connection)
+    session, address = account.sign_in(connection)
     client = SendGridAPIClient(api_key=connection.password, host=address)
     client.client.timeout = TIMEOUT
     api = client.client
-    list_ids = source.lists(session, address)
+    list_ids = account.lists(session, address)
     for name in lists:
         if name not in list_ids:
             list_ids[name] = _new_list(api, session, address, name)
-    writer, _ = source.sign_in(connection, attempts=1)
+    writer, _ = account.sign_in(connection, attempts=1)
     return SendGrid(api, session, writer, address, list_ids, _field_ids(api, fields))
 
 
 def missing_rights(connection: Connection) -> list[str]:
     """What the key may not do; nothing is changed: an upsert of nobody is refused, but only to who may write."""
-    session, address = source.sign_in(connection)
-    source.lists(session, address)
+    session, address = account.sign_in(connection)
+    account.lists(session, address)
     try:
         session.put(f"{address}/v3/marketing/contacts", json={"contacts": []})
     except AccessDenied:
@@ -200,7 +200,7 @@ def _new_list(api: Any, session: Session, address: str, name: str) -> str:
     try:
         made = _call("POST /v3/marketing/lists", partial(api.marketing.lists.post, request_body={"name": name}))
     except AnswerUnreadable:
-        known = source.lists(session, address)
+        known = account.lists(session, address)
         if name not in known:
             raise
         return known[name]
@@ -247,12 +247,12 @@ def _call_once(what: str, request: Callable[[], Any]) -> Any:
         failure = problem(what, error.status_code, dict(error.headers))
         raise failure or Refused(what, error.status_code, error.body) from None
     except (OSError, HTTPException) as error:
-        message = f"{what}: no complete response ({type(error).__name__})"
+        message = f"{what}: no whole answer ({type(error).__name__})"
         raise RetryLater(message) from None
     try:
         return json.loads(response.body or "{}")
     except ValueError:
-        message = f"{what}: the response is not JSON ({len(response.body)} bytes)"
+        message = f"{what}: the answer is no JSON ({len(response.body)} bytes)"
         raise AnswerUnreadable(message) from None
 
 

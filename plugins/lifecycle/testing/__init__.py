@@ -1,0 +1,1 @@
+"""Contract suites for connectors, ours and those of outside packages. Only tests import it: it needs pytest."""
