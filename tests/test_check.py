@@ -100,9 +100,9 @@ def test_a_server_that_is_down_is_told_for_every_stream(stage: Stage, case: Case
     with socket.create_server(("127.0.0.1", 0)) as listener:
         nobody = f"http://127.0.0.1:{listener.getsockname()[1]}"
     found = checked(case.about, Connection("test", host=nobody, login=case.login, password=case.password))
-    assert {stream for stream, sentence in found.items() if "no whole answer" in sentence} == {*names(case.kind)} - {
-        "events"
-    }
+    assert {stream for stream, sentence in found.items() if "no complete response" in sentence} == {
+        *names(case.kind)
+    } - {"events"}
 
 
 @pytest.mark.parametrize(

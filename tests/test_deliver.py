@@ -189,7 +189,7 @@ def test_who_may_be_on_a_list_by_a_lost_request_is_taken_off_when_contact_is_no_
     world.esp.settle()
     assert len(world.esp.members("VIP")) == 3
     world.want(*crowd(2, "vip"))
-    deliver.settle(world.url, world.destination())
+    deliver.resolve_open_jobs(world.url, world.destination())
     world.night()
     assert len(world.esp.members("VIP")) == 2
     assert world.planned(world.plan()) == {}
@@ -377,9 +377,9 @@ def test_the_next_run_goes_on_with_a_job_that_was_pending_too_long(
         world.night()
     assert world.ledger() == {}
     with pytest.raises(RetryLater):
-        deliver.settle(world.url, world.destination())
+        deliver.resolve_open_jobs(world.url, world.destination())
     world.esp.store.run("update job set submitted = 0")
-    assert deliver.settle(world.url, world.destination()) == 1
+    assert deliver.resolve_open_jobs(world.url, world.destination()) == 1
     assert world.planned(world.plan()) == {}
     assert world.calls("PUT") == 1
     assert world.ledger() == world.held()
@@ -427,7 +427,7 @@ def test_of_two_deliveries_at_once_the_second_stops(world: World) -> None:
         with pytest.raises(RetryLater, match="another run holds the lock"):
             world.deliver(run_id, destination)
         with pytest.raises(RetryLater, match="another run holds the lock"):
-            deliver.settle(world.url, destination)
+            deliver.resolve_open_jobs(world.url, destination)
     assert not world.esp.faults.requests
     assert world.deliver(run_id, destination)["confirmed"] == 1
 
@@ -439,12 +439,12 @@ def test_a_plan_that_was_stopped_is_sent_only_when_it_is_approved(world: World) 
     with pytest.raises(GuardTripped, match=r"run 1 is stopped before the first call \(nobody was asked\)"):
         world.deliver(run_id, destination)
     for by, is_approved, said in (("eve", False, "rejected"), (None, True, "unanswered")):
-        plan.answer(world.url, run_id, by=by, is_approved=is_approved)
+        plan.record_approval(world.url, run_id, by=by, is_approved=is_approved)
         assert world.rows("select answer, answered_by, answered_at is not null from delivery.run") == [(said, by, True)]
         with pytest.raises(GuardTripped, match=said):
             world.deliver(run_id, destination)
     assert not world.esp.faults.requests
-    plan.answer(world.url, run_id, by="ada", is_approved=True)
+    plan.record_approval(world.url, run_id, by="ada", is_approved=True)
     assert world.deliver(run_id, destination)["confirmed"] == 1
     assert ("plan approved", "by ada") in world.rows("select event, detail from delivery.audit")
 
@@ -469,7 +469,7 @@ def test_a_plan_that_another_one_has_overtaken_is_not_sent(world: World) -> None
 
 
 def test_a_run_of_another_destination_is_no_plan_for_this_one(world: World) -> None:
-    with pytest.raises(Stop, match="run 7 is no plan for sendgrid"):
+    with pytest.raises(Stop, match="run 7 is not a plan for sendgrid"):
         world.deliver(7)
 
 
@@ -531,7 +531,7 @@ def test_a_request_without_an_answer_may_have_begun_a_stay(world: World) -> None
     world.want(Person(ADA, ["vip"]))
     with pytest.raises(RetryLater):
         world.night()
-    deliver.settle(world.url, world.destination())
+    deliver.resolve_open_jobs(world.url, world.destination())
     assert world.rows("select list_name, left_on from delivery.membership") == [("VIP", None)]
 
 

@@ -79,9 +79,9 @@ def test_what_is_older_than_it_is_kept_is_forgotten_and_what_counts_stays(world:
     world.night()
     world.rows("insert into access.person_view values (%s, 'jo', gen_random_uuid()) returning 1", RUN_DATE)
     ledger, counted = world.ledger(), "select count(*) from delivery."
-    publish.forget(world.url, RUN_DATE + timedelta(days=30), 30)
+    publish.clear_old_records(world.url, RUN_DATE + timedelta(days=30), 30)
     assert world.rows(counted + "plan") != [(0,)]
-    publish.forget(world.url, RUN_DATE + timedelta(days=31), 30)
+    publish.clear_old_records(world.url, RUN_DATE + timedelta(days=31), 30)
     for table in ("plan", "job", "job_row", "audience"):
         assert world.rows(counted + table) == [(0,)]
     assert world.rows("select count(*) from access.person_view") == [(0,)]

@@ -183,7 +183,7 @@ def test_nothing_that_was_posted_is_logged(post: Post, caplog: pytest.LogCapture
     post(BODY, {})
     post(b"no events", signed(b"no events"))
     logged = [record.getMessage() for record in caplog.records if record.name == "lifecycle.receiver"]
-    assert logged == ["events kept: 2", "refused: not signed by SendGrid", "refused: no JSON"]
+    assert logged == ["events kept: 2", "refused: not signed by SendGrid", "refused: not JSON"]
 
 
 @pytest.mark.parametrize("text", ["", "no key", "AAAA", shown(rsa.generate_private_key(65537, 2048))])

@@ -112,7 +112,7 @@ def test_a_destination_that_cannot_be_read_back_says_so(world: World, caplog: py
 def test_nothing_is_repaired_by_a_destination_that_lists_nobody(world: World, destination: Counting | Silent) -> None:
     delivered(world, Person(ADA, ["vip"]))
     with pytest.raises(Stop, match="can't be read back"):
-        reconcile.adopt(world.url, destination, RUN_DATE, ["VIP"])
+        reconcile.adopt_remote_state(world.url, destination, RUN_DATE, ["VIP"])
     assert world.ledger() == world.held()
 
 
@@ -162,7 +162,7 @@ def test_a_repair_brings_back_what_was_lost_and_leaves_people_put_there_by_hand(
     world.esp.add_contact(EVE, lists=["VIP"])
     world.write_by_hand(BEN, lifecycle_stage="lost", lifecycle_orders=3)
     assert world.planned(world.plan()) == {}
-    assert reconcile.adopt(world.url, world.destination(), RUN_DATE, ["VIP", "Lapsed"]) == 3
+    assert reconcile.adopt_remote_state(world.url, world.destination(), RUN_DATE, ["VIP", "Lapsed"]) == 3
     assert world.rows("select list_name from delivery.membership where left_on is null") == [("VIP",)]
     run_id = world.plan()
     assert {email: (row["payload"], row["add_lists"]) for email, row in world.planned(run_id).items()} == {
@@ -173,12 +173,12 @@ def test_a_repair_brings_back_what_was_lost_and_leaves_people_put_there_by_hand(
     assert world.esp.members("VIP") == {ADA, BEN, EVE}
     assert world.esp.members("Lapsed") == {ADA}
     assert world.held()[BEN] == ({"lifecycle_stage": "active"}, ["VIP"])
-    assert reconcile.adopt(world.url, world.destination(), RUN_DATE, ["VIP", "Lapsed"]) == 0
+    assert reconcile.adopt_remote_state(world.url, world.destination(), RUN_DATE, ["VIP", "Lapsed"]) == 0
 
 
 def test_a_repair_goes_through_the_guards(world: World) -> None:
     delivered(world, *(Person(f"p{number}@example.com", ["vip"]) for number in range(6)))
     world.esp.store.run("delete from membership")
-    reconcile.adopt(world.url, world.destination(), RUN_DATE, ["VIP"])
+    reconcile.adopt_remote_state(world.url, world.destination(), RUN_DATE, ["VIP"])
     stopped_by = plan.stopped_by(world.url, world.plan(audience={"max_added": 5}))
     assert stopped_by == "list 'VIP': 6 people would join, max_added is 5"

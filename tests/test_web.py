@@ -184,13 +184,13 @@ def test_a_server_that_is_not_there_is_tried_later(session: web.Session) -> None
 @pytest.mark.parametrize("kind", ["truncated", "not_json"])
 def test_a_body_that_is_no_json_is_unreadable(server: Server, session: web.Session, url: str, kind: str) -> None:
     server.faults.add(Fault(kind, times=None))
-    assert "no JSON" in refusal(AnswerUnreadable, session, url)
+    assert "not JSON" in refusal(AnswerUnreadable, session, url)
 
 
 @pytest.mark.parametrize("body", [b"", b"\xff", b"[" * 5000, b"{'a': 1}", b"1" * 5000], ids=range(5))
 def test_odd_bodies_are_unreadable_too(server: Server, session: web.Session, url: str, body: bytes) -> None:
     server.answers = [Response(body)]
-    assert "no JSON" in refusal(AnswerUnreadable, session, url)
+    assert "not JSON" in refusal(AnswerUnreadable, session, url)
 
 
 @pytest.mark.parametrize(

@@ -168,7 +168,7 @@ class World:
     def night(self) -> dict[str, int]:
         """Settle what is open, plan, deliver."""
         destination = self.destination()
-        deliver.settle(self.url, destination)
+        deliver.resolve_open_jobs(self.url, destination)
         return self.deliver(self.plan(), destination)
 
     def write_by_hand(self, email: str, **fields: Any) -> None:

@@ -106,7 +106,7 @@ def _whole(night: Night) -> None:
     with warehouse.connect(night.warehouse) as connection:
         connection.execute(DERIVE.format(suppressions=suppressions).encode())
     destination = sendgrid.connect(provider, AUDIENCES.values(), FIELDS)
-    deliver.settle(night.warehouse, destination)
+    deliver.resolve_open_jobs(night.warehouse, destination)
     run_id = plan.run(night.warehouse, night.run_date, given)
     deliver.run(night.warehouse, destination, run_id)
     reconcile.run(night.warehouse, destination, run_id, AUDIENCES.values())

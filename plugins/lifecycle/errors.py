@@ -4,8 +4,8 @@
 
     LifecycleError
     ├── RetryLater          try again: the other side is busy, slow or broken
-    │   └── RateLimited       … after so many seconds
-    ├── RowRejected         put this row aside with the message, go on with the others
+    │   └── RateLimited       … after a number of seconds
+    ├── RowRejected         quarantine this row with the message, go on with the others
     └── Stop                a person has to act; trying again changes nothing
         ├── SettingsInvalid   the marketer's file or a connection is wrong
         ├── AccessDenied      a credential is refused or lacks a right

@@ -39,12 +39,12 @@ select jsonb_build_object('planned', planned, 'sent', sent, 'confirmed', confirm
 from $delivery.run_figures where run_id = %(run_id)s
 """
 
-#: What an old run leaves behind, children first. The ledger, open memberships and what was refused last stay.
+#: What is deleted of an old run, children first. The ledger, open memberships and the last refusals stay.
 OLD = """
 with old as (select run_id from $delivery.run where run_date < %(before)s)
 delete from $delivery.{table} where {run} in (table old) {but}
 """
-FORGOTTEN = (
+DELETED = (
     ("drift", "run_id", ""),
     ("reconciliation", "run_id", ""),
     ("job_row", "run_id", "and job_id in (select job_id from $delivery.job where status in ('completed', 'failed'))"),
@@ -90,11 +90,11 @@ def run(url: str, run_id: int, run_date: date, ruleset: str) -> dict[str, Any]:
     return summary
 
 
-def forget(url: str, run_date: date, days: int) -> None:
-    """Delete what is only kept as a record, of runs for dates, and looks at persons, more than ``days`` before."""
+def clear_old_records(url: str, run_date: date, days: int) -> None:
+    """Delete the records of runs for dates, and of views of persons, more than ``days`` before ``run_date``."""
     with warehouse.connect(url) as connection:
         before = run_date - timedelta(days=days)
         connection.execute("delete from $access.person_view where viewed_at < %s", [before])
-        for table, run, but in FORGOTTEN:
+        for table, run, but in DELETED:
             statement = sql.SQL(OLD).format(table=sql.Identifier(table), run=sql.Identifier(run), but=sql.SQL(but))
             connection.execute(statement, {"before": before})

@@ -2,7 +2,7 @@
 
 ``python -m lifecycle.receiver --folder … --port …``, with the webhook's public key in ``LIFECYCLE_WEBHOOK_PUBLIC_KEY``.
 It answers 200 only when the events are on the disk: SendGrid posts anything else again, for 24 hours. Several receivers
-may write to one folder. It logs counts, and nothing that was posted. TLS is the business of a proxy before it.
+may write to one folder. It logs counts, and nothing that was posted. A proxy in front of it does TLS.
 """
 
 import argparse
@@ -34,11 +34,11 @@ from lifecycle.web import parsed
 PUBLIC_KEY = "LIFECYCLE_WEBHOOK_PUBLIC_KEY"
 SIGNATURE = "X-Twilio-Email-Event-Webhook-Signature"
 TIMESTAMP = "X-Twilio-Email-Event-Webhook-Timestamp"
-MOST_BYTES = 10_000_000
-#: SendGrid tries for 24 hours, and does not say whether it signs anew. What is posted twice counts once, by its
+MAX_BYTES = 10_000_000
+#: SendGrid tries for 24 hours, and does not say whether it signs again. What is posted twice counts once, by its
 #: ``sg_event_id``, so an old signature can do no more harm than noise.
-OLDEST = timedelta(hours=25)
-AHEAD = timedelta(minutes=10)
+MAX_AGE = timedelta(hours=25)
+MAX_AHEAD = timedelta(minutes=10)
 
 log = logging.getLogger(__name__)
 
@@ -110,8 +110,8 @@ def append(file: Path, events: list[Any]) -> None:
     finally:
         os.close(opened)
     if not size:
-        _settle(file.parent)
-        _settle(file.parent.parent)
+        _sync_folder(file.parent)
+        _sync_folder(file.parent.parent)
 
 
 def _write(opened: int, content: bytes) -> None:
@@ -120,7 +120,7 @@ def _write(opened: int, content: bytes) -> None:
         left = left[os.write(opened, left) :]
 
 
-def _settle(folder: Path) -> None:
+def _sync_folder(folder: Path) -> None:
     """Wait until the folder's new names are on the disk."""
     opened = os.open(folder, os.O_RDONLY)
     try:
@@ -134,7 +134,7 @@ async def _body(request: Request) -> bytes:
     try:
         async for piece in request.stream():
             body += piece
-            if len(body) > MOST_BYTES:
+            if len(body) > MAX_BYTES:
                 raise _Refused(413, "too large")
     except ClientDisconnect:
         raise _Refused(400, "cut off") from None
@@ -143,14 +143,14 @@ async def _body(request: Request) -> bytes:
 
 def _check(request: Request, body: bytes, key: EllipticCurvePublicKey, now: datetime) -> None:
     """Refuse what SendGrid did not sign, or signed too long ago."""
-    stated = request.headers.get(TIMESTAMP, "")
+    timestamp = request.headers.get(TIMESTAMP, "")
     try:
         signature = base64.b64decode(request.headers.get(SIGNATURE, ""), validate=True)
-        key.verify(signature, stated.encode() + body, ECDSA(SHA256()))
-        signed_at = datetime.fromtimestamp(int(stated), UTC)
+        key.verify(signature, timestamp.encode() + body, ECDSA(SHA256()))
+        signed_at = datetime.fromtimestamp(int(timestamp), UTC)
     except (InvalidSignature, binascii.Error, ValueError, OverflowError, OSError):
         raise _Refused(403, "not signed by SendGrid") from None
-    if not now - OLDEST <= signed_at <= now + AHEAD:
+    if not now - MAX_AGE <= signed_at <= now + MAX_AHEAD:
         raise _Refused(403, "signed too long ago, or in the future")
 
 
@@ -158,7 +158,7 @@ def _events(body: bytes) -> list[Any]:
     try:
         events = parsed(body)
     except (ValueError, RecursionError):
-        raise _Refused(400, "no JSON") from None
+        raise _Refused(400, "not JSON") from None
     if not isinstance(events, list) or not all(isinstance(event, dict) for event in events):
         raise _Refused(400, "not a list of events")
     return events
@@ -172,17 +172,17 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--folder", type=Path, required=True, help="where the events are kept: esp.event_files")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, required=True)
-    asked = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     try:
         key = public_key(os.environ.get(PUBLIC_KEY, ""))
     except SettingsInvalid as error:
         sys.exit(str(error))
-    asked.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    options.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     uvicorn.run(
-        receiver(asked.folder, key),
-        host=asked.host,
-        port=asked.port,
+        receiver(options.folder, key),
+        host=options.host,
+        port=options.port,
         log_level="warning",
         access_log=False,
         lifespan="off",

@@ -16,35 +16,35 @@ from lifecycle.errors import Stop
 
 READ_BACK = "create temporary table read_back (contact_id text, email text, fields jsonb) on commit drop"
 
-# A text is cut at 1,000 characters there, and a field without a value is not held at all.
+# The provider cuts a text at 1,000 characters, and does not keep a field without a value.
 COMPARED = """
 create temporary table compared on commit drop as
 with expected as (
     select person_id, lower(email) as email, jsonb_strip_nulls(fields) as fields from $delivery.ledger
     where destination = %(destination)s and is_certain and %(list_name)s = any(lists)
 ),
-found as (
+remote as (
     select distinct on (email) * from read_back order by email, contact_id
 )
 select coalesce(expected.person_id, (
         select person_id from $delivery.ledger
-        where destination = %(destination)s and lower(email) = found.email limit 1
-    )) as person_id, email, contact_id, expected.fields as expected_fields, found.fields as found_fields,
-    expected.email is not null as is_expected, found.email is not null as is_found,
-    case when expected.email is not null and found.email is not null then array(
-        select key from jsonb_each(expected.fields || found.fields) as both_fields
+        where destination = %(destination)s and lower(email) = remote.email limit 1
+    )) as person_id, email, contact_id, expected.fields as expected_fields, remote.fields as remote_fields,
+    expected.email is not null as is_expected, remote.email is not null as is_there,
+    case when expected.email is not null and remote.email is not null then array(
+        select key from jsonb_each(expected.fields || remote.fields) as both_fields
         where case when jsonb_typeof(expected.fields -> key) = 'string'
-            then left(expected.fields ->> key, 1000) is distinct from found.fields ->> key
-            else expected.fields -> key is distinct from found.fields -> key end
+            then left(expected.fields ->> key, 1000) is distinct from remote.fields ->> key
+            else expected.fields -> key is distinct from remote.fields -> key end
         order by key
     ) else '{}' end as differing
-from expected full join found using (email)
+from expected full join remote using (email)
 """
 
 STORE = """
 insert into $delivery.reconciliation (run_id, list_name, expected, found, missing, extra, different)
-select %(run_id)s, %(list_name)s, count(*) filter (where is_expected), count(*) filter (where is_found),
-    count(*) filter (where not is_found), count(*) filter (where not is_expected),
+select %(run_id)s, %(list_name)s, count(*) filter (where is_expected), count(*) filter (where is_there),
+    count(*) filter (where not is_there), count(*) filter (where not is_expected),
     count(*) filter (where differing <> '{}')
 from compared
 on conflict (run_id, list_name) do update
@@ -55,8 +55,8 @@ returning missing, extra, different
 
 STORE_COUNTS = """
 insert into $delivery.reconciliation (run_id, list_name, expected, found, missing, extra, different)
-select %(run_id)s, %(list_name)s, count(*), %(found)s,
-    greatest(count(*) - %(found)s, 0), greatest(%(found)s - count(*), 0), 0
+select %(run_id)s, %(list_name)s, count(*), %(count)s,
+    greatest(count(*) - %(count)s, 0), greatest(%(count)s - count(*), 0), 0
 from $delivery.ledger where destination = %(destination)s and is_certain and %(list_name)s = any(lists)
 on conflict (run_id, list_name) do update
 set expected = excluded.expected, found = excluded.found, missing = excluded.missing, extra = excluded.extra,
@@ -69,16 +69,16 @@ FORGET_DRIFT = "delete from $delivery.drift where run_id = %(run_id)s and list_n
 STORE_DRIFT = """
 insert into $delivery.drift (run_id, list_name, kind, person_id, contact_id, fields)
 select %(run_id)s, %(list_name)s,
-    case when not is_found then 'missing' when not is_expected then 'extra' else 'different' end,
+    case when not is_there then 'missing' when not is_expected then 'extra' else 'different' end,
     person_id, contact_id, nullif(differing, '{}')
-from compared where not is_found or not is_expected or differing <> '{}'
+from compared where not is_there or not is_expected or differing <> '{}'
 """
 
 ADOPT_ABSENCE = """
 with absent as (
     update $delivery.ledger set lists = array_remove(lists, %(list_name)s)
     from compared
-    where destination = %(destination)s and ledger.person_id = compared.person_id and not is_found
+    where destination = %(destination)s and ledger.person_id = compared.person_id and not is_there
     returning ledger.person_id
 )
 update $delivery.membership set left_on = %(run_date)s, left_run = ledger.run_id
@@ -88,7 +88,7 @@ where membership.destination = %(destination)s and membership.person_id = absent
 """
 
 ADOPT_FIELDS = """
-update $delivery.ledger set fields = found_fields
+update $delivery.ledger set fields = remote_fields
 from compared
 where destination = %(destination)s and ledger.person_id = compared.person_id and differing <> '{}'
 """
@@ -99,7 +99,7 @@ log = logging.getLogger(__name__)
 def run(url: str, destination: Destination, run_id: int, lists: Iterable[str]) -> dict[str, int]:
     """Compare every list, store figures and drifted contacts; return the totals ``missing, extra, different``.
 
-    A destination that can't be read back has none, which is said aloud.
+    A destination that can't be read back has none, and a warning says so.
     """
     totals = {"missing": 0, "extra": 0, "different": 0}
     if not isinstance(destination, ListsMembers | CountsMembers):
@@ -132,13 +132,13 @@ def _compare_members(
 def _compare_counts(
     connection: warehouse.Connection, destination: CountsMembers, values: Mapping[str, object]
 ) -> Sequence[int]:
-    """Store one list's figures where only a count can be read: what balances out doesn't show."""
-    counted = {**values, "found": destination.member_count(str(values["list_name"]))}
+    """Store one list's figures where only a count can be read: one missing and one extra contact cancel out."""
+    counted = {**values, "count": destination.member_count(str(values["list_name"]))}
     return connection.execute(STORE_COUNTS, counted).fetchone() or (0, 0, 0)
 
 
-def adopt(url: str, destination: Destination, run_date: date, lists: Iterable[str]) -> int:
-    """Take the provider's word for what it holds of ours, for the next plan to repair; return how much differed."""
+def adopt_remote_state(url: str, destination: Destination, run_date: date, lists: Iterable[str]) -> int:
+    """Write what the provider really holds into the ledger, for the next plan to repair; return how much differed."""
     if not isinstance(destination, ListsMembers):
         message = f"{destination.name} can't be read back, so nothing there can be repaired; run without 'repair'"
         raise Stop(message)

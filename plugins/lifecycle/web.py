@@ -1,4 +1,4 @@
-"""The only HTTP code: time-outs, retries, rate limits, and errors that say what to do and tell no secret.
+"""The only HTTP code: time-outs, retries, rate limits, and errors that say what to do and hold no secret.
 
 ``attempt`` runs one call of any client under the policy; ``Session`` is a ``requests`` session that does so
 by itself. A message names the method and the path, never a query string, a header or a body.
@@ -45,7 +45,7 @@ def _pause(state: RetryCallState) -> float:
     return error.seconds if isinstance(error, RateLimited) else _backoff(state)
 
 
-def _tell(state: RetryCallState) -> None:
+def _log_failure(state: RetryCallState) -> None:
     error = state.outcome.exception() if state.outcome else None
     log.warning("attempt %d failed: %s", state.attempt_number, error)
 
@@ -56,7 +56,7 @@ def attempt(call: Callable[[], T], most: int | None = None) -> T:
         retry=retry_if_exception_type(RetryLater),
         stop=stop_after_attempt(most or ATTEMPTS),
         wait=_pause,
-        before_sleep=_tell,
+        before_sleep=_log_failure,
         reraise=True,
     )(call)
 
@@ -64,29 +64,29 @@ def attempt(call: Callable[[], T], most: int | None = None) -> T:
 def seconds_to_wait(headers: Mapping[str, str], now: float | None = None) -> float:
     """The pause that a 429 asks for: ``Retry-After``, or a reset header (seconds left or an epoch)."""
     known = {name.lower(): value.strip() for name, value in headers.items()}
-    stated = (known.get(name, "") for name in ("retry-after", "x-ratelimit-reset", "x-sib-ratelimit-reset"))
-    number = next((float(value) for value in stated if re.fullmatch(r"\d+(\.\d+)?", value)), 1.0)
+    values = (known.get(name, "") for name in ("retry-after", "x-ratelimit-reset", "x-sib-ratelimit-reset"))
+    number = next((float(value) for value in values if re.fullmatch(r"\d+(\.\d+)?", value)), 1.0)
     left = number - (time.time() if now is None else now) if number >= EPOCH_FROM else number
     return min(max(left, 0.1), LONGEST_WAIT)
 
 
-def problem(what: str, status: int, headers: Mapping[str, str]) -> LifecycleError | None:
+def problem(call: str, status: int, headers: Mapping[str, str]) -> LifecycleError | None:
     """The error that a status stands for, or ``None`` for success; 400 and the like are the caller's."""
     if status in {401, 403}:
-        why = "the credential is refused" if status == 401 else "the credential lacks the right"  # noqa: PLR2004
-        return AccessDenied(f"{what}: {status}, {why}")
+        reason = "the credential is refused" if status == 401 else "the credential lacks the right"  # noqa: PLR2004
+        return AccessDenied(f"{call}: {status}, {reason}")
     if status == 429:  # noqa: PLR2004
-        return RateLimited(f"{what}: 429, too many requests", seconds_to_wait(headers))
+        return RateLimited(f"{call}: 429, too many requests", seconds_to_wait(headers))
     if status == 408 or status >= 500:  # noqa: PLR2004
-        return RetryLater(f"{what}: {status}, the other side has a problem")
+        return RetryLater(f"{call}: {status}, the other side has a problem")
     return None
 
 
 class Refused(AnswerUnreadable):
     """An answer that is neither success nor a known problem: its ``status``, and its ``body`` for who can read it."""
 
-    def __init__(self, what: str, status: int, body: bytes) -> None:
-        super().__init__(f"{what}: unexpected status {status}")
+    def __init__(self, call: str, status: int, body: bytes) -> None:
+        super().__init__(f"{call}: unexpected status {status}")
         self.status = status
         self.body = body
 
@@ -111,15 +111,15 @@ class Session(requests.Session):
         return attempt(lambda: self._send_once(request, options), self.attempts)
 
     def _send_once(self, request: requests.PreparedRequest, options: dict[str, Any]) -> requests.Response:
-        what = f"{request.method} {urlsplit(request.url or '').path}"
+        call = f"{request.method} {urlsplit(request.url or '').path}"
         try:
             response = super().send(request, **options)
         except requests.RequestException as error:
-            message = f"{what}: no whole answer ({type(error).__name__})"
+            message = f"{call}: no complete response ({type(error).__name__})"
             raise RetryLater(message) from None
-        failure = problem(what, response.status_code, response.headers)
+        failure = problem(call, response.status_code, response.headers)
         if failure is None and not response.is_redirect and response.status_code // 100 != 2:  # noqa: PLR2004
-            failure = Refused(what, response.status_code, response.content)
+            failure = Refused(call, response.status_code, response.content)
         if failure:
             raise failure
         return response
@@ -130,17 +130,17 @@ def document(response: requests.Response) -> Any:
     try:
         return parsed(response.content)
     except (ValueError, RecursionError):
-        what = f"{response.request.method} {urlsplit(response.url).path}"
+        call = f"{response.request.method} {urlsplit(response.url).path}"
         kind = response.headers.get("Content-Type", "no content type")
-        message = f"{what}: the answer is no JSON ({kind}, {len(response.content)} bytes)"
+        message = f"{call}: the response is not JSON ({kind}, {len(response.content)} bytes)"
         raise AnswerUnreadable(message) from None
 
 
-def documents(response: requests.Response, what: str = "documents") -> list[Any]:
-    """The answer's JSON, which has to be a list of ``what``; raises ``AnswerUnreadable`` if it is not."""
+def documents(response: requests.Response, items: str = "documents") -> list[Any]:
+    """The answer's JSON, which has to be a list of ``items``; raises ``AnswerUnreadable`` if it is not."""
     answer = document(response)
     if not isinstance(answer, list):
-        message = f"expected a list of {what}, got {type(answer).__name__}"
+        message = f"expected a list of {items}, got {type(answer).__name__}"
         raise AnswerUnreadable(message)
     return answer
 

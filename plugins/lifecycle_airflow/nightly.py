@@ -92,7 +92,7 @@ class Night:
 
         here = self.installation
         scenarios.check(here.settings)
-        return rules.declare(here.warehouse_url(), here.settings, here.run_date())
+        return rules.register_rulesets(here.warehouse_url(), here.settings, here.run_date())
 
     def transform(self) -> None:
         """Build and test every model in one go."""
@@ -103,13 +103,13 @@ class Night:
         quality.store_dbt(here.warehouse_url(), results, here.run_date())
 
     def resolve_open_jobs(self) -> int:
-        """Ask about what an earlier night left open."""
+        """Poll the jobs that an earlier night left open."""
         from lifecycle import deliver, reconcile
 
         url = self.installation.warehouse_url()
-        resolved = deliver.settle(url, self.destination())
+        resolved = deliver.resolve_open_jobs(url, self.destination())
         if get_current_context()["params"]["repair"]:
-            reconcile.adopt(url, self.destination(), self.installation.run_date(), self.lists)
+            reconcile.adopt_remote_state(url, self.destination(), self.installation.run_date(), self.lists)
         return resolved
 
     def plan(self) -> dict[str, Any]:
@@ -141,7 +141,7 @@ class Night:
 
         who = reply.get("responded_by_user")
         is_approved = reply["chosen_options"] == [APPROVE]
-        plan.answer(
+        plan.record_approval(
             self.installation.warehouse_url(), planned, by=who["name"] if who else None, is_approved=is_approved
         )
         return "deliver" if is_approved else "publish"
@@ -159,13 +159,13 @@ class Night:
         return reconcile.run(self.installation.warehouse_url(), self.destination(), planned, self.lists)
 
     def publish(self, planned: int) -> None:
-        """Store the night's figures, and forget what is older than it is to be kept."""
+        """Store the night's figures, and delete records that are older than the settings keep them."""
         from lifecycle import publish
 
         url, run_date = self.installation.warehouse_url(), self.installation.run_date()
         settings = self.installation.settings
         publish.run(url, planned, run_date, list(settings.stages.rulesets)[-1])
-        publish.forget(url, run_date, settings.keep_deliveries_days)
+        publish.clear_old_records(url, run_date, settings.keep_deliveries_days)
 
     def report(self) -> str:
         """Write the night's page as a file, whatever became of the delivery; returns its place."""

@@ -32,7 +32,7 @@ def regulars(marts: Marts, people: int = 5, times: int = 11, every: int = 10, **
 
 def test_a_fixed_rule_set_says_what_the_file_says_for_all_of_history(marts: Marts) -> None:
     settings = file(all={"new": {"max_days": 14}})
-    assert rules.declare(marts.url, settings, TODAY) == 1
+    assert rules.register_rulesets(marts.url, settings, TODAY) == 1
     assert marts.versions("all") == [(1, "fixed", ALWAYS, [30, 60, 90], 0)]
     assert marts.rows("select new_max_days, at_least_days, made_for from statistics.ruleset_version") == [
         (14, 7, TODAY)
@@ -42,7 +42,7 @@ def test_a_fixed_rule_set_says_what_the_file_says_for_all_of_history(marts: Mart
 @pytest.mark.parametrize("kind", ["fixed", "shop", "personal"])
 def test_a_rule_set_is_declared_once(marts: Marts, kind: str) -> None:
     settings = file(firms={"customers": "b2b", "credibility_gaps": 3}, all={"kind": kind})
-    assert [rules.declare(marts.url, settings, day(number)) for number in range(3)] == [2, 0, 0]
+    assert [rules.register_rulesets(marts.url, settings, day(number)) for number in range(3)] == [2, 0, 0]
     assert marts.versions("all") == [(1, kind, ALWAYS, [30, 60, 90], 0)]
 
 
@@ -50,15 +50,15 @@ def test_a_rule_set_is_declared_once(marts: Marts, kind: str) -> None:
     "change", [{"at_risk": {"after_days": 20}}, {"new": {"max_days": 9}}, {"at_least_days": 3}, {"kind": "shop"}]
 )
 def test_a_changed_file_gives_a_new_version_for_all_of_history(marts: Marts, change: dict[str, Any]) -> None:
-    rules.declare(marts.url, file(all={}), TODAY)
-    assert rules.declare(marts.url, file(all=change), TODAY) == 1
+    rules.register_rulesets(marts.url, file(all={}), TODAY)
+    assert rules.register_rulesets(marts.url, file(all=change), TODAY) == 1
     assert [version[2] for version in marts.versions("all")] == [ALWAYS, ALWAYS]
     assert marts.holding("all", day(0)) == (2, change.get("at_risk", {}).get("after_days", 30), 60, 90)
 
 
 def test_only_the_rule_set_that_changed_gets_a_version_and_one_that_is_gone_stays_in_history(marts: Marts) -> None:
-    rules.declare(marts.url, file(firms={"customers": "b2b"}, all={}), TODAY)
-    assert rules.declare(marts.url, file(all={"lost": {"after_days": 100}}), TODAY) == 1
+    rules.register_rulesets(marts.url, file(firms={"customers": "b2b"}, all={}), TODAY)
+    assert rules.register_rulesets(marts.url, file(all={"lost": {"after_days": 100}}), TODAY) == 1
     assert (len(marts.versions("firms")), len(marts.versions("all"))) == (1, 2)
 
 
@@ -81,7 +81,7 @@ def test_what_was_learnt_outlasts_other_days_in_the_file_and_not_another_kind(ma
     regulars(marts)
     shop = {"kind": "shop", "min_gaps": 50}
     rules.freeze(marts.url, file(all=shop), TODAY)
-    assert rules.declare(marts.url, file(all=shop | {"lost": {"after_days": 200}}), TODAY) == 0
+    assert rules.register_rulesets(marts.url, file(all=shop | {"lost": {"after_days": 200}}), TODAY) == 0
     steps: Sequence[tuple[dict[str, Any], list[int], int]] = (
         (shop | {"kind": "personal"}, [14, 15, 16], 50),
         (shop | {"kind": "personal", "at_least_days": 10}, [14, 15, 16], 50),
@@ -90,8 +90,8 @@ def test_what_was_learnt_outlasts_other_days_in_the_file_and_not_another_kind(ma
         (shop, [30, 60, 90], 0),
     )
     for given_rules, days, gaps in steps:
-        assert rules.declare(marts.url, file(all=given_rules), TODAY) == 1
-        assert rules.declare(marts.url, file(all=given_rules), TODAY) == 0
+        assert rules.register_rulesets(marts.url, file(all=given_rules), TODAY) == 1
+        assert rules.register_rulesets(marts.url, file(all=given_rules), TODAY) == 0
         assert marts.versions("all")[-1][1:] == (given_rules["kind"], ALWAYS, days, gaps)
 
 
@@ -111,8 +111,8 @@ def test_of_a_fixed_rule_set_the_gaps_are_described_and_the_days_stay(marts: Mar
     assert marts.rows("select mean_gap_days, credibility_gaps from statistics.ruleset_version where gaps > 0") == [
         (12.0, pytest.approx(1e-6))
     ]
-    assert rules.declare(marts.url, settings, TODAY) == 0
-    rules.declare(marts.url, file(all={"lost": {"after_days": 91}}), TODAY)
+    assert rules.register_rulesets(marts.url, settings, TODAY) == 0
+    rules.register_rulesets(marts.url, file(all={"lost": {"after_days": 91}}), TODAY)
     assert marts.versions("all")[-1] == (3, "fixed", ALWAYS, [30, 60, 91], 50)
 
 
@@ -246,7 +246,7 @@ def test_learning_again_changes_no_day_up_to_its_date(
         rules.freeze(marts.url, settings, day(frozen))
         assert [marts.holding("all", on) for on in until] == before
         assert marts.holding("all", day(frozen + 1))[0] == newest + 1
-        assert rules.declare(marts.url, settings, day(frozen)) == 0
+        assert rules.register_rulesets(marts.url, settings, day(frozen)) == 0
 
 
 def test_a_purchase_that_comes_later_changes_nothing_that_was_learnt_for_a_date(marts: Marts) -> None:

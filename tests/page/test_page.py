@@ -112,7 +112,7 @@ def test_a_login_without_the_role_is_answered_with_a_message(site: Site, monkeyp
     monkeypatch.setattr("lifecycle.page.view.FIGURES_ROLE", "nobody_at_all")
     answer = site.client.get("/")
     assert answer.status_code == 503
-    assert "no member of the role nobody_at_all" in answer.text
+    assert "not a member of the role nobody_at_all" in answer.text
 
 
 def test_values_of_the_warehouse_are_escaped(site: Site) -> None:

@@ -135,7 +135,7 @@ def test_a_server_that_never_answers_in_time_is_tried_later(
     stage.show(vendor.app)
     monkeypatch.setattr(web, "TIMEOUT", 0.5)
     monkeypatch.setattr(web, "ATTEMPTS", 2)
-    assert "no whole answer (ReadTimeout)" in refusal(case, stage, RetryLater)
+    assert "no complete response (ReadTimeout)" in refusal(case, stage, RetryLater)
     assert len([call for call in stage.calls if re.search(case.path, call.split("?")[0])]) == 2
     assert pauses
 

@@ -1,6 +1,6 @@
 """The models of the customers, fitted to the warehouse's purchases up to a date and stored for dbt.
 
-From a large shop a lot of customers is drawn, always the same ones, so that memory doesn't grow with the shop.
+A large shop is sampled, always the same customers, so that memory doesn't grow with the shop.
 """
 
 import logging
@@ -20,7 +20,7 @@ from lifecycle.errors import Stop
 
 LARGEST_SAMPLE = 100_000
 FEWEST_REPEATERS = 100
-#: Outlooks are stored up to so many repeat purchases; beyond, another one tells nothing new.
+#: Outlooks are stored up to this many repeat purchases; another one changes nothing.
 MOST_REPEATS = 400
 OUTLOOK_DAYS = 365
 HELD_OUT_DAYS = 180
@@ -67,7 +67,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Customers:
-    """Buyers as known on a date, an entry each: times in days, values in the house's currency.
+    """Buyers as known on a date, an entry each: times in days, values in the reporting currency.
 
     ``total`` are all there are, drawn or not; ``later`` are purchase days after that date.
     """
@@ -86,14 +86,14 @@ class Customers:
 
     def histories(self) -> Histories:
         """What the model of purchases is fitted to."""
-        told = np.stack([self.repeats, self.last, self.age])
-        (repeats, last, age), customers = np.unique(told, axis=1, return_counts=True)
+        histories = np.stack([self.repeats, self.last, self.age])
+        (repeats, last, age), customers = np.unique(histories, axis=1, return_counts=True)
         return Histories(repeats, last, age, customers.astype(float))
 
     def spend(self) -> Spend:
         """What the model of spending is fitted to: who came again, and the days that brought money."""
-        told = (self.repeats > 0) & (self.valued_days > 0)
-        return Spend(self.valued_days[told], self.mean_value[told])
+        spent = (self.repeats > 0) & (self.valued_days > 0)
+        return Spend(self.valued_days[spent], self.mean_value[spent])
 
 
 def fit(url: str, run_date: date, model: Model = "mbg_nbd") -> int:

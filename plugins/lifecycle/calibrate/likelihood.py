@@ -17,10 +17,10 @@ LOWEST, HIGHEST = 1e-5, 1e5
 FLAT = 1e-5
 
 
-def maximum(likelihood: Likelihood, starts: Sequence[Sequence[float]], what: str) -> Numbers:
+def maximum(likelihood: Likelihood, starts: Sequence[Sequence[float]], subject: str) -> Numbers:
     """The parameters, all positive, at which a mean log-likelihood is greatest.
 
-    The starts are tried in turn until one leads to a top. Raises ``Stop`` if none does, naming ``what`` was fitted.
+    The starts are tried in turn until one leads to a top. Raises ``Stop`` if none does, naming the ``subject``.
     """
     from scipy.optimize import minimize
 
@@ -31,7 +31,7 @@ def maximum(likelihood: Likelihood, starts: Sequence[Sequence[float]], what: str
 
     bounds = (np.log(LOWEST), np.log(HIGHEST))
     for start in starts:
-        found = minimize(
+        result = minimize(
             descent,
             np.log(start),
             jac=True,
@@ -39,10 +39,10 @@ def maximum(likelihood: Likelihood, starts: Sequence[Sequence[float]], what: str
             bounds=[bounds] * len(start),
             options={"maxiter": 1000, "ftol": 1e-15, "gtol": FLAT / 100},
         )
-        if _is_top(found.x, found.fun, found.jac, bounds):
-            parameters: Numbers = np.exp(found.x)
+        if _is_top(result.x, result.fun, result.jac, bounds):
+            parameters: Numbers = np.exp(result.x)
             return parameters
-    message = f"{what} does not converge on these customers: there are too few of them, or all are alike"
+    message = f"{subject} does not converge on these customers: there are too few of them, or all are alike"
     raise Stop(message)
 
 

@@ -5,8 +5,8 @@ purchase they drop out with a chance of their own (Beta(a, b)). In the BG/NBD mo
 "Counting your customers the easy way") that begins with the first repeat purchase, so nobody who bought once is ever
 gone; in the MBG/NBD model (Batislam, Denizel and Filiztekin, 2007; Hoppe and Wagner, 2007) with the very first one.
 
-A customer is told by ``repeats``, the purchases after the first, ``last``, the time from the first to the last one,
-and ``age``, the time from the first purchase until now; x, t_x and T in the papers. Any unit of time will do.
+A customer is described by ``repeats``, the purchases after the first, ``last``, the time from the first to the last
+one, and ``age``, the time from the first purchase until now; x, t_x and T in the papers. Any unit of time will do.
 """
 
 from dataclasses import dataclass, replace
@@ -105,7 +105,7 @@ def expected_if_alive(parameters: Parameters, time: float, histories: Histories)
 
 
 def outlook_nodes(parameters: Parameters, repeats: int) -> tuple[Numbers, Numbers]:
-    """The chance of dropping out of who has not yet, after so many repeats, as values and weights that sum to 1.
+    """The chance of dropping out of who has not yet, after n repeats, as values and weights that sum to 1.
 
     Gauss and Jacobi's points for the density Beta(a, b + n), from the eigenvalues of its polynomials' recurrence (Golub
     and Welsch, 1969). With them, SQL has ``expected_if_alive`` without special functions:
@@ -127,7 +127,7 @@ def outlook_nodes(parameters: Parameters, repeats: int) -> tuple[Numbers, Number
 
 
 def expected_by_nodes(parameters: Parameters, time: float, histories: Histories) -> Numbers:
-    """``expected_if_alive`` as SQL reckons it."""
+    """``expected_if_alive`` as SQL computes it."""
     expected = np.empty_like(histories.age)
     for repeats in np.unique(histories.repeats):
         dropouts, weights = outlook_nodes(parameters, int(repeats))

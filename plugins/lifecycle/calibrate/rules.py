@@ -105,10 +105,10 @@ class Gaps:
     quantiles: list[int]
 
 
-def declare(url: str, settings: Settings, run_date: date) -> int:
-    """Give each rule set of the file a version that says what the file says; return how many are new."""
+def register_rulesets(url: str, settings: Settings, run_date: date) -> int:
+    """Store a new version of each rule set that the file has changed or added; return how many are new."""
     with warehouse.connect(url) as connection:
-        return _declare(connection, settings, run_date)
+        return _register(connection, settings, run_date)
 
 
 def freeze(url: str, settings: Settings, run_date: date, names: Sequence[str] | None = None) -> dict[str, int]:
@@ -119,17 +119,17 @@ def freeze(url: str, settings: Settings, run_date: date, names: Sequence[str] | 
     """
     rulesets = _named(settings, names)
     with warehouse.connect(url) as connection:
-        _declare(connection, settings, run_date)
+        _register(connection, settings, run_date)
         known = _newest(connection)
-        found = {name: measure(connection, ruleset, run_date) for name, ruleset in rulesets.items()}
-        _stop_if_too_few(rulesets, found)
+        gaps = {name: measure(connection, ruleset, run_date) for name, ruleset in rulesets.items()}
+        _stop_if_too_few(rulesets, gaps)
         for name, ruleset in rulesets.items():
-            if found[name].gaps >= ruleset.min_gaps:
+            if gaps[name].gaps >= ruleset.min_gaps:
                 again = known[name].is_learnt()
                 holds_from = str(run_date + timedelta(days=1)) if again else ALWAYS
-                _add(connection, name, learnt(ruleset, known[name], found[name]), holds_from, run_date)
+                _add(connection, name, learnt(ruleset, known[name], gaps[name]), holds_from, run_date)
     log.info("%d rule sets learnt for %s", len(rulesets), run_date)
-    return {name: gaps.gaps for name, gaps in found.items()}
+    return {name: each.gaps for name, each in gaps.items()}
 
 
 def measure(connection: warehouse.Connection, ruleset: RuleSet, run_date: date) -> Gaps:
@@ -144,9 +144,9 @@ def measure(connection: warehouse.Connection, ruleset: RuleSet, run_date: date) 
     return Gaps(*row) if row else Gaps(0, None, 0, [])
 
 
-def declared(ruleset: RuleSet, known: Version | None) -> Version:
-    """What a rule set's newest version has to say by the file; what was learnt stays, as long as it is asked for."""
-    stated = Version(
+def required_version(ruleset: RuleSet, known: Version | None) -> Version:
+    """The newest version that the file asks for; what was learnt stays, as long as the file asks for learning."""
+    version = Version(
         kind=ruleset.kind,
         at_risk_days=ruleset.at_risk.after_days,
         lapsed_days=ruleset.lapsed.after_days,
@@ -158,9 +158,9 @@ def declared(ruleset: RuleSet, known: Version | None) -> Version:
         gaps=0,
     )
     if not known or (ruleset.kind in LEARNT and not known.is_learnt()):
-        return stated
+        return version
     profiled = replace(
-        stated,
+        version,
         mean_gap_days=known.mean_gap_days,
         credibility_gaps=ruleset.credibility_gaps or known.credibility_gaps,
         gaps=known.gaps,
@@ -170,17 +170,17 @@ def declared(ruleset: RuleSet, known: Version | None) -> Version:
     return replace(profiled, at_risk_days=known.at_risk_days, lapsed_days=known.lapsed_days, lost_days=known.lost_days)
 
 
-def learnt(ruleset: RuleSet, known: Version, found: Gaps) -> Version:
-    """A rule set's version with what its gaps tell."""
+def learnt(ruleset: RuleSet, known: Version, gaps: Gaps) -> Version:
+    """A rule set's version with the days learnt from its gaps."""
     profiled = replace(
         known,
-        mean_gap_days=found.mean,
-        credibility_gaps=ruleset.credibility_gaps or found.credibility,
-        gaps=found.gaps,
+        mean_gap_days=gaps.mean,
+        credibility_gaps=ruleset.credibility_gaps or gaps.credibility,
+        gaps=gaps.gaps,
     )
     if ruleset.kind not in LEARNT:
         return profiled
-    at_risk, lapsed, lost = one_after_the_other(found.quantiles)
+    at_risk, lapsed, lost = one_after_the_other(gaps.quantiles)
     return replace(profiled, at_risk_days=at_risk, lapsed_days=lapsed, lost_days=lost)
 
 
@@ -201,21 +201,21 @@ def _named(settings: Settings, names: Sequence[str] | None) -> dict[str, RuleSet
     return {name: known[name] for name in known if not names or name in names}
 
 
-def _stop_if_too_few(rulesets: dict[str, RuleSet], found: dict[str, Gaps]) -> None:
+def _stop_if_too_few(rulesets: dict[str, RuleSet], gaps: dict[str, Gaps]) -> None:
     short = [
-        f"rule set {name!r} has {found[name].gaps} gaps between purchase days and needs {ruleset.min_gaps}"
+        f"rule set {name!r} has {gaps[name].gaps} gaps between purchase days and needs {ruleset.min_gaps}"
         for name, ruleset in rulesets.items()
-        if ruleset.kind in LEARNT and found[name].gaps < ruleset.min_gaps
+        if ruleset.kind in LEARNT and gaps[name].gaps < ruleset.min_gaps
     ]
     if short:
         message = f"{'; '.join(short)}: wait, lower its min_gaps, or name only the other rule sets. Nothing is stored"
         raise Stop(message)
 
 
-def _declare(connection: warehouse.Connection, settings: Settings, run_date: date) -> int:
+def _register(connection: warehouse.Connection, settings: Settings, run_date: date) -> int:
     connection.execute("lock table $statistics.ruleset_version in share row exclusive mode")
     known = _newest(connection)
-    wanted = {name: declared(ruleset, known.get(name)) for name, ruleset in settings.stages.rulesets.items()}
+    wanted = {name: required_version(ruleset, known.get(name)) for name, ruleset in settings.stages.rulesets.items()}
     changed = [name for name in wanted if wanted[name] != known.get(name)]
     for name in changed:
         _add(connection, name, wanted[name], ALWAYS, run_date)
@@ -232,7 +232,7 @@ def _newest(connection: warehouse.Connection) -> dict[str, Version]:
 
 
 def _add(connection: warehouse.Connection, name: str, version: Version, holds_from: str, run_date: date) -> None:
-    said = asdict(version)
+    columns = asdict(version)
     connection.execute(
         sql.SQL(
             """
@@ -242,8 +242,8 @@ def _add(connection: warehouse.Connection, name: str, version: Version, holds_fr
             where ruleset = %(ruleset)s
             """
         ).format(
-            columns=sql.SQL(", ").join(map(sql.Identifier, said)),
-            values=sql.SQL(", ").join(map(sql.Placeholder, said)),
+            columns=sql.SQL(", ").join(map(sql.Identifier, columns)),
+            values=sql.SQL(", ").join(map(sql.Placeholder, columns)),
         ),
-        {**said, "ruleset": name, "valid_from": holds_from, "made_for": run_date},
+        {**columns, "ruleset": name, "valid_from": holds_from, "made_for": run_date},
     )

@@ -1,7 +1,7 @@
-"""Send a plan, wait for the provider's word, put refused rows aside, write the ledger from that.
+"""Send a plan, wait until the provider confirms it, quarantine refused rows, and write the ledger from that.
 
-Every step is committed before the next begins, so a run that is killed goes on where it was: rows whose job
-is open are asked about, not sent again; a request is repeated only if its answer was lost: that does no harm.
+Every step is committed before the next begins, so a run that is killed goes on where it was: rows whose job is open
+are polled, not sent again. A request is repeated only if its response was lost, which does no harm.
 """
 
 import contextlib
@@ -77,8 +77,8 @@ from $delivery.run where run_id = %(run_id)s
 """
 
 
-def settle(url: str, destination: Upserts) -> int:
-    """Ask about the jobs that an earlier run left open, until each has an outcome; return how many."""
+def resolve_open_jobs(url: str, destination: Upserts) -> int:
+    """Poll the jobs that an earlier run left open, until each has an outcome; return how many."""
     with (
         warehouse.only_one(url, f"deliver {destination.name}"),
         warehouse.connect(url, autocommit=True) as connection,
@@ -98,12 +98,12 @@ def run(url: str, destination: Upserts, run_id: int) -> dict[str, int]:
     ):
         _may_be_sent(connection, destination, run_id)
         jobs.wait(connection, destination)
-        _side_by_side(
+        _in_parallel(
             destination, lambda batch: _send(url, destination, run_id, batch), _batches(url, destination, run_id)
         )
         jobs.wait(connection, destination)
         if isinstance(destination, Removes):
-            _side_by_side(destination, partial(_remove, url, destination, run_id), _removals(url, destination, run_id))
+            _in_parallel(destination, partial(_remove, url, destination, run_id), _removals(url, destination, run_id))
         jobs.wait(connection, destination)
         left = _count(connection, UNSENT, run_id) + _count(connection, UNREMOVED, run_id)
         if left:
@@ -125,7 +125,7 @@ def figures(connection: warehouse.Connection, run_id: int) -> dict[str, int]:
 def _may_be_sent(connection: warehouse.Connection, destination: Destination, run_id: int) -> None:
     row = connection.execute(MAY_BE_SENT, {"run_id": run_id}).fetchone()
     if row is None or row[0] != destination.name:
-        message = f"run {run_id} is no plan for {destination.name}"
+        message = f"run {run_id} is not a plan for {destination.name}"
         raise Stop(message)
     _, is_dry_run, stopped_by, answer, newer = row
     if is_dry_run:
@@ -135,7 +135,7 @@ def _may_be_sent(connection: warehouse.Connection, destination: Destination, run
         message = f"run {run_id} is stopped before the first call ({answer or 'nobody was asked'}): {stopped_by}"
         raise GuardTripped(message)
     if newer:
-        message = f"run {run_id} is out of date: run {newer} was sent since; plan anew"
+        message = f"run {run_id} is out of date: run {newer} was sent since; plan again"
         raise GuardTripped(message)
     if not isinstance(destination, Removes) and (leaving := _count(connection, UNREMOVED, run_id)):
         message = f"run {run_id}: {leaving} people would leave lists, and {destination.name} takes nobody off a list"
@@ -148,17 +148,17 @@ def _count(connection: warehouse.Connection, query: str, run_id: int) -> int:
     return int(row[0]) if row else 0
 
 
-def _side_by_side(destination: Upserts, send: Callable[[T], None], parts: Generator[T, None, None]) -> None:
-    """Send parts as they come, so many at once as the destination takes; raises the first error when all are back."""
-    under_way: set[Future[None]] = set()
+def _in_parallel(destination: Upserts, send: Callable[[T], None], parts: Generator[T, None, None]) -> None:
+    """Send parts as they come, as many at once as the destination takes; raises the first error when all have ended."""
+    running: set[Future[None]] = set()
     with ThreadPoolExecutor(destination.max_concurrency) as pool, contextlib.closing(parts):
         for part in parts:
-            under_way.add(pool.submit(send, part))
-            while len(under_way) >= destination.max_concurrency:
-                done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
+            running.add(pool.submit(send, part))
+            while len(running) >= destination.max_concurrency:
+                done, running = wait(running, return_when=FIRST_COMPLETED)
                 for each in done:
                     each.result()
-        for each in under_way:
+        for each in running:
             each.result()
 
 
@@ -173,13 +173,13 @@ def _batches(url: str, destination: Upserts, run_id: int) -> Generator[Batch, No
     """Full batches of people who join the same lists: memory holds one batch."""
     for lists, people in itertools.groupby(_rows(url, UNSENT, run_id), key=lambda row: row[0]):
         batch = Batch(lists)
-        size = room = destination.max_batch_bytes - BYTES_AROUND - BYTES_A_LIST * len(lists)
+        size = capacity = destination.max_batch_bytes - BYTES_AROUND - BYTES_A_LIST * len(lists)
         for _, person_id, email, payload in people:
             # a copy, because the encoder leaves its buffer of several kilobytes behind each text
             contact = memoryview(destination.encoded(email, payload)).tobytes()
             if batch.people and (len(batch.people) == destination.max_batch_size or len(contact) >= size):
                 yield batch
-                batch, size = Batch(lists), room
+                batch, size = Batch(lists), capacity
             batch.people.append(person_id)
             batch.contacts.append(contact)
             size -= len(contact) + 1
@@ -187,11 +187,11 @@ def _batches(url: str, destination: Upserts, run_id: int) -> Generator[Batch, No
 
 
 def _send(url: str, destination: Upserts, run_id: int, batch: Batch) -> None:
-    """Send one batch. Rows that the provider names are put aside, the rest sent; if it names none, halve."""
+    """Send one batch. Rows that the provider names are quarantined; if it names none, the batch is halved."""
     with warehouse.connect(url, autocommit=True) as connection:
         while batch.people:
             try:
-                web.attempt(partial(_ask, connection, destination, run_id, batch))
+                web.attempt(partial(_request, connection, destination, run_id, batch))
             except RowRejected as refusal:
                 named = {place: why for place, why in refusal.reasons.items() if place < len(batch.people)}
                 middle = len(batch.people) // 2
@@ -207,16 +207,16 @@ def _send(url: str, destination: Upserts, run_id: int, batch: Batch) -> None:
                 return
 
 
-def _ask(connection: warehouse.Connection, destination: Upserts, run_id: int, batch: Batch) -> None:
-    """Note one request, make it, and note the provider's job; without an answer it is in doubt."""
+def _request(connection: warehouse.Connection, destination: Upserts, run_id: int, batch: Batch) -> None:
+    """Store one request, make it, and store the provider's job; without a response its people are uncertain."""
     job = jobs.intend(connection, destination, run_id, "upsert", batch.people)
     try:
-        jobs.submitted(connection, job, destination.upsert(batch.contacts, batch.lists))
+        jobs.mark_submitted(connection, job, destination.upsert(batch.contacts, batch.lists))
     except RowRejected:
-        jobs.fail(connection, job.job_id)
+        jobs.mark_failed(connection, job.job_id)
         raise
     except RetryLater:
-        jobs.doubt(connection, destination, job.job_id)
+        jobs.mark_uncertain(connection, destination, job.job_id)
         raise
 
 
@@ -233,4 +233,4 @@ def _remove(url: str, destination: Removes, run_id: int, leaving: Leaving) -> No
     provider_job = destination.remove(list_name, [email for _, email in members])
     people = [person_id for person_id, _ in members]
     with warehouse.connect(url, autocommit=True) as connection:
-        jobs.removal(connection, destination, run_id, list_name, people, provider_job)
+        jobs.record_removal(connection, destination, run_id, list_name, people, provider_job)

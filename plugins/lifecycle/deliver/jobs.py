@@ -1,4 +1,4 @@
-"""Requests whose outcome the provider tells later: noted before they are made, asked about until it is known."""
+"""Requests whose outcome the provider reports later: stored before they are made, polled until the outcome is known."""
 
 import logging
 import time
@@ -39,7 +39,7 @@ set email = excluded.email, fields = excluded.fields, is_certain = true, confirm
     lists = array(select unnest(known.lists) union select unnest(excluded.lists) order by 1)
 """
 
-DOUBT = """
+MARK_UNCERTAIN = """
 insert into $delivery.ledger as known (destination, person_id, email, fields, lists, is_certain, confirmed_at, run_id)
 select %(destination)s, person_id, plan.email,
     (select coalesce(jsonb_object_agg(key, null::text), '{}') from jsonb_object_keys(plan.desired) as key),
@@ -102,7 +102,7 @@ def intend(
     people: Iterable[UUID],
     list_name: str | None = None,
 ) -> Job:
-    """Note a request and its rows before it is made."""
+    """Store a request and its rows before it is made."""
     with connection.transaction():
         row = connection.execute(
             "insert into $delivery.job (run_id, destination, kind, list_name, status)"
@@ -117,28 +117,28 @@ def intend(
     return job
 
 
-def submitted(connection: warehouse.Connection, job: Job, provider_job: str) -> None:
+def mark_submitted(connection: warehouse.Connection, job: Job, provider_job: str) -> None:
     """The provider has taken the request and named its job."""
     connection.execute(
         "update $delivery.job set status = 'submitted', provider_job = %s where job_id = %s", [provider_job, job.job_id]
     )
 
 
-def fail(connection: warehouse.Connection, job_id: int) -> None:
+def mark_failed(connection: warehouse.Connection, job_id: int) -> None:
     """The request is known not to be carried out."""
     connection.execute("update $delivery.job set status = 'failed', finished_at = now() where job_id = %s", [job_id])
 
 
-def doubt(connection: warehouse.Connection, destination: Destination, job_id: int) -> None:
-    """The request may have been carried out, and its people may be on its lists now, whatever later ones come to."""
+def mark_uncertain(connection: warehouse.Connection, destination: Destination, job_id: int) -> None:
+    """The request may have been carried out: its people may be on its lists now, whatever becomes of later requests."""
     values = {"destination": destination.name, "job_id": job_id, "rejected": []}
     with connection.transaction():
-        connection.execute(DOUBT, values)
+        connection.execute(MARK_UNCERTAIN, values)
         connection.execute(ENTER, values)
-        fail(connection, job_id)
+        mark_failed(connection, job_id)
 
 
-def removal(
+def record_removal(
     connection: warehouse.Connection,
     destination: Destination,
     run_id: int,
@@ -146,40 +146,40 @@ def removal(
     people: Iterable[UUID],
     provider_job: str | None,
 ) -> None:
-    """Note a removal that was asked for; without a job of the provider's it is done already.
+    """Store a removal that was requested; without a job of the provider's it is done already.
 
-    To ask twice to leave a list does no harm, so a removal is noted when it is known by what to ask about it.
+    Removing somebody twice does no harm, so a removal is stored only when the provider has named its job.
     """
     with connection.transaction():
         job = intend(connection, destination, run_id, "remove", people, list_name)
         if provider_job is None:
             _finish(connection, destination, job, Outcome("completed"))
         else:
-            submitted(connection, job, provider_job)
+            mark_submitted(connection, job, provider_job)
 
 
 def reject(connection: warehouse.Connection, destination: Destination, run_id: int, person_id: UUID, why: str) -> None:
-    """Put a person's row aside with the provider's message."""
+    """Quarantine a person's row with the provider's message."""
     values = {"destination": destination.name, "run_id": run_id, "person_id": person_id, "message": why[:1000]}
     connection.execute(REJECT, values)
-    log.warning("run %d: person %s is refused by the provider and put aside", run_id, person_id)
+    log.warning("run %d: person %s is refused by the provider and quarantined", run_id, person_id)
 
 
 def wait(connection: warehouse.Connection, destination: Upserts) -> int:
-    """Ask about every open job until it has an outcome; return how many were open, cut-off requests included.
+    """Poll every open job until it has an outcome; return how many were open, requests that were cut off included.
 
-    Raises ``RetryLater`` after ``PATIENCE_SECONDS``; the jobs stay open, and the next run asks again.
+    Raises ``RetryLater`` after ``PATIENCE_SECONDS``; the jobs stay open, and the next run polls again.
     """
     cut_off = connection.execute(
         "select job_id from $delivery.job where destination = %s and status = 'intended'", [destination.name]
     ).fetchall()
     for (job_id,) in cut_off:
-        doubt(connection, destination, job_id)
+        mark_uncertain(connection, destination, job_id)
     with connection.cursor(row_factory=class_row(Job)) as cursor:
         still_open = cursor.execute(STILL_OPEN, [PATIENCE_SECONDS, destination.name]).fetchall()
     asked, until, pause = len(cut_off) + len(still_open), time.monotonic() + PATIENCE_SECONDS, FIRST_PAUSE
     while still_open:
-        still_open = [job for job in still_open if not _settled(connection, destination, job)]
+        still_open = [job for job in still_open if not _resolved(connection, destination, job)]
         if still_open and time.monotonic() > until:
             waited = f"still pending after {PATIENCE_SECONDS:.0f} s"
             message = f"{len(still_open)} job(s) {waited}; the next run asks again"
@@ -190,7 +190,7 @@ def wait(connection: warehouse.Connection, destination: Upserts) -> int:
     return asked
 
 
-def _settled(connection: warehouse.Connection, destination: Upserts, job: Job) -> bool:
+def _resolved(connection: warehouse.Connection, destination: Upserts, job: Job) -> bool:
     outcome = destination.outcome(job.provider_job) if job.provider_job else Outcome("unknown")
     if outcome.status == "unknown":
         outcome = _looked_up(connection, destination, job)
@@ -201,9 +201,9 @@ def _settled(connection: warehouse.Connection, destination: Upserts, job: Job) -
 
 
 def _looked_up(connection: warehouse.Connection, destination: Destination, job: Job) -> Outcome:
-    """A job that the provider doesn't know: a removal shows on the list itself, all else is sent again.
+    """A job that the provider doesn't know: the list itself shows a removal, everything else is sent again.
 
-    To leave a list twice does no harm, so where nobody can be looked up a removal is sent again, too.
+    Removing somebody twice does no harm: where members can't be looked up, a removal is sent again too.
     """
     if job.kind == "upsert" or job.list_name is None or not isinstance(destination, ListsMembers):
         return Outcome("failed")
@@ -233,7 +233,7 @@ def _finish(connection: warehouse.Connection, destination: Destination, job: Job
         for person_id, why in refused.items():
             reject(connection, destination, job.run_id, person_id, why)
         if outcome.status == "completed":
-            upserted = (DOUBT if unnamed else CONFIRM_UPSERT, ENTER)
+            upserted = (MARK_UNCERTAIN if unnamed else CONFIRM_UPSERT, ENTER)
             for statement in upserted if job.kind == "upsert" else (CONFIRM_REMOVAL, LEAVE):
                 connection.execute(statement, values)
         connection.execute(

@@ -1,7 +1,7 @@
 """What the provider should hold, minus what it has confirmed: the change set of a night, and its guards.
 
-One row per person with a change: the fields to write, the lists to join and to leave. Beside it stands what was
-decided about everybody whom an audience's rule matches, and why. Memberships and contacts that we did not make are
+One row per person with a change: the fields to write, the lists to join and to leave. The decision about everybody
+whom an audience's rule matches is stored with its reason. Memberships and contacts that we did not make are
 never touched. Nothing is sent here.
 """
 
@@ -148,7 +148,7 @@ log = logging.getLogger(__name__)
 
 
 def run(url: str, run_date: date, settings: Settings, *, is_dry_run: bool = False) -> int:
-    """Write the plan for one night and return its ``run_id``; the guards that it trips stand in ``stopped_by``."""
+    """Write the plan for one night and return its ``run_id``; ``stopped_by`` holds the guards that it trips."""
     destination = settings.push_to().kind
     with warehouse.connect(url) as connection:
         row = connection.execute(
@@ -180,7 +180,7 @@ def stopped_by(url: str, run_id: int) -> str | None:
 
 
 def question(url: str, run_id: int) -> str:
-    """A plan in figures, as Markdown, for whom has to approve it."""
+    """A plan in figures, as Markdown, for the person who has to approve it."""
     with warehouse.connect(url) as connection:
         rows = connection.execute(
             "select audience, members, added, removed, created, unchanged, held_out,"
@@ -195,12 +195,12 @@ def question(url: str, run_id: int) -> str:
     return f"Run {run_id}\n\n{limits}\n\n{table}"
 
 
-def answer(url: str, run_id: int, *, by: str | None, is_approved: bool) -> None:
-    """Record who approved or rejected a plan, and when; nobody: there was no answer in time."""
-    said = "approved" if is_approved and by else "rejected" if by else "unanswered"
+def record_approval(url: str, run_id: int, *, by: str | None, is_approved: bool) -> None:
+    """Record who approved or rejected a plan, and when; without ``by``, nobody answered in time."""
+    decision = "approved" if is_approved and by else "rejected" if by else "unanswered"
     with warehouse.connect(url) as connection:
         connection.execute(
             "update $delivery.run set answer = %s, answered_by = %s, answered_at = now() where run_id = %s",
-            [said, by, run_id],
+            [decision, by, run_id],
         )
-    log.info("run %d: %s", run_id, said)
+    log.info("run %d: %s", run_id, decision)

@@ -1,4 +1,4 @@
-"""The limits that stop a plan before the first call, each told with the figure that exceeds it."""
+"""The limits that stop a plan before the first call, each with the figure that exceeds it."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -78,12 +78,12 @@ def trips(connection: warehouse.Connection, settings: Settings, run: Mapping[str
     own = {audience.list: settings.guards.of(audience) for audience in settings.audiences.values()}
     with connection.cursor(row_factory=class_row(Change)) as cursor:
         changes = cursor.execute(LISTS.encode(), run).fetchall() + cursor.execute(ALL_LISTS.encode(), run).fetchall()
-    told: list[str] = []
+    exceeded_limits: list[str] = []
     for change in changes:
         limits = own.get(change.list_name, settings.guards.audience) if change.list_name else settings.guards.overall
-        told += exceeded(limits, change, settings.guards.from_members)
+        exceeded_limits += exceeded(limits, change, settings.guards.from_members)
     return [
-        *told,
+        *exceeded_limits,
         *_unknown_suppressions(connection, settings, run["run_date"]),
         *_failed_checks(connection, run),
         *_newer_night(connection, run),
@@ -134,8 +134,8 @@ def _any_document(connection: warehouse.Connection, source: str, tables: Iterabl
     """Whether a source has any document in some tables, which need not be there."""
     known = [table for table in tables if warehouse.exists(connection, table)]
     one = sql.SQL("(select 1 from {} where source = {} and not is_deleted limit 1)")
-    found = sql.SQL(" union all ").join(one.format(table, source) for table in known)
-    return bool(known) and connection.execute(sql.SQL("select exists ({})").format(found)).fetchone() == (True,)
+    any_of_them = sql.SQL(" union all ").join(one.format(table, source) for table in known)
+    return bool(known) and connection.execute(sql.SQL("select exists ({})").format(any_of_them)).fetchone() == (True,)
 
 
 def _failed_checks(connection: warehouse.Connection, run: Mapping[str, Any]) -> Iterator[str]:

@@ -64,7 +64,7 @@ def connect(url: str, *, autocommit: bool = False) -> Connection:
 def acting_as(url: str, role: str, *, read_only: bool = True) -> Iterator[Connection]:
     """One transaction with the rights of ``role``, in which all is seen as of one moment.
 
-    Raises ``AccessDenied`` where there is no such role or the login is no member of it.
+    Raises ``AccessDenied`` where there is no such role or the login is not a member of it.
     """
     with connect(url) as connection:
         connection.read_only = read_only
@@ -72,7 +72,7 @@ def acting_as(url: str, role: str, *, read_only: bool = True) -> Iterator[Connec
         try:
             connection.execute(sql.SQL("set local role {}").format(sql.Identifier(role)))
         except (psycopg.errors.InvalidParameterValue, psycopg.errors.InsufficientPrivilege):
-            message = f"the warehouse's login is no member of the role {role}"
+            message = f"the warehouse's login is not a member of the role {role}"
             raise AccessDenied(message) from None
         yield connection
 

@@ -85,10 +85,10 @@ def known_parts(url: str, source: str) -> dict[str, set[tuple[str, str]]]:
 
 
 def record_parts(connection: Connection, pull: Pull, parts: Iterable[tuple[str, str, int, int]]) -> None:
-    """Note the parts that a pull has read: (name, version, documents, rejected); their former rejects are forgotten."""
+    """Record the parts that a pull has read: (name, version, documents, rejected); their former rejects are deleted."""
     for part in parts:
-        about = [pull.source, pull.stream, *part]
-        connection.execute("delete from $raw.reject where source = %s and stream = %s and file = %s", about[:3])
+        values = [pull.source, pull.stream, *part]
+        connection.execute("delete from $raw.reject where source = %s and stream = %s and file = %s", values[:3])
         connection.execute(
             """
             insert into $raw.part (source, stream, name, version, documents, rejected)
@@ -97,12 +97,12 @@ def record_parts(connection: Connection, pull: Pull, parts: Iterable[tuple[str, 
             set version = excluded.version, documents = excluded.documents, rejected = excluded.rejected,
                 loaded_at = excluded.loaded_at
             """,
-            about,
+            values,
         )
 
 
 def record_rejects(connection: Connection, pull: Pull, rejects: Iterable[tuple[str, int, str, str]]) -> None:
-    """Keep the rows that did not fit: (file, line, reason, row); what the same date's pull put aside is forgotten."""
+    """Quarantine rows that did not fit: (file, line, reason, row); those of an earlier pull for it are deleted."""
     connection.execute(
         "delete from $raw.reject where source = %s and stream = %s and run_date = %s and file not in"
         " (select name from $raw.part where part.source = reject.source and part.stream = reject.stream)",

@@ -322,11 +322,11 @@ def _call_once(what: str, request: Callable[[], Any]) -> Any:
         if status // 100 != 2:  # noqa: PLR2004
             raise problem(what, status, headers) or Refused(what, status, orjson.dumps(error.body)) from None
     except httpx.HTTPError as error:
-        message = f"{what}: no whole answer ({type(error).__name__})"
+        message = f"{what}: no complete response ({type(error).__name__})"
         raise RetryLater(message) from None
     except (ValueError, TypeError, ParsingError):
         pass
-    message = f"{what}: the answer is no JSON that its contract knows"
+    message = f"{what}: the response is not the JSON that its contract promises"
     raise AnswerUnreadable(message)
 
 

@@ -247,12 +247,12 @@ def _call_once(what: str, request: Callable[[], Any]) -> Any:
         failure = problem(what, error.status_code, dict(error.headers))
         raise failure or Refused(what, error.status_code, error.body) from None
     except (OSError, HTTPException) as error:
-        message = f"{what}: no whole answer ({type(error).__name__})"
+        message = f"{what}: no complete response ({type(error).__name__})"
         raise RetryLater(message) from None
     try:
         return json.loads(response.body or "{}")
     except ValueError:
-        message = f"{what}: the answer is no JSON ({len(response.body)} bytes)"
+        message = f"{what}: the response is not JSON ({len(response.body)} bytes)"
         raise AnswerUnreadable(message) from None
 
 
