@@ -20,7 +20,8 @@ export UV_HTTP_TIMEOUT ?= 180
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down airflow psql warehouse test test-all coverage test-browser chromium lint format lock bench chaos clean
+.PHONY: help setup demo up down airflow psql warehouse test test-all test-lowest coverage test-browser chromium lint docs format lock bench \
+	chaos clean
 
 help: ## what can be done here
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1	\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 22
@@ -80,10 +81,24 @@ lint: $(READY) ## check style and types
 	check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/[bf]*.yml
 	check-jsonschema --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
 
+docs: $(READY) ## write docs/dags.md, the catalogue of the DAGs, from their docstrings
+	@mkdir -p build/docs
+	@env -u LIFECYCLE_CONFIG -u LIFECYCLE_DBT_MANIFEST AIRFLOW_HOME=$(CURDIR)/build/docs AIRFLOW__LOGGING__LOGGING_LEVEL=ERROR \
+		python -m lifecycle_airflow.catalogue >build/docs/dags.md
+	@mv build/docs/dags.md docs/dags.md
+
 format: $(READY) ## lay out Python and SQL
 	ruff check --fix
 	ruff format
 	sqlfmt dbt_project
+
+test-lowest: $(READY) ## run the quick tests on the lowest versions that pyproject.toml allows, in build/lowest
+	@mkdir -p build/lowest
+	@$(PIP_SETTINGS) uv pip compile pyproject.toml --all-extras --group demo --group dev --resolution lowest-direct \
+		--no-emit-index-url --quiet -o build/lowest/requirements.txt
+	@test -d build/lowest/venv || $(PYTHON) -m venv build/lowest/venv
+	@$(PIP_SETTINGS) uv pip sync --quiet --python build/lowest/venv/bin/python build/lowest/requirements.txt
+	PATH=$(CURDIR)/build/lowest/venv/bin:$$PATH $(PYTEST) -m "$(QUICK)"
 
 lock: $(READY) ## pin what pyproject.toml asks for, with hashes, in requirements.lock
 	@$(PIP_SETTINGS) uv pip compile pyproject.toml --all-extras --group demo --group dev --universal --generate-hashes --no-emit-index-url \

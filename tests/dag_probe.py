@@ -111,6 +111,8 @@ def main() -> None:
     from airflow import plugins_manager
     from airflow.dag_processing.dagbag import BundleDagBag
 
+    from lifecycle_airflow import catalogue
+
     logging.disable()
     folder = os.environ["AIRFLOW__CORE__DAGS_FOLDER"]
     bag = BundleDagBag(folder, bundle_path=Path(folder))
@@ -141,6 +143,7 @@ def main() -> None:
         "report": _report(nightly),
         "without a catalogue": _without_a_catalogue(nightly),
         "heavy": heavy,
+        "catalogue": catalogue.markdown(),
         "executed as plugins": executed,
         "run dates": {name: _covered(run)["run_date"] for name, run in RUNS.items()},
         "scheduled": {name: scheduled(nightly.timetable, day) for name, day in SCHEDULED_AFTER.items()},

@@ -96,6 +96,11 @@ def test_what_vanished_is_looked_for_weekly_and_more_than_allowed_on_request(pro
     }
 
 
+def test_the_catalogue_is_what_the_dags_say_of_themselves(probed: dict[str, Any]) -> None:
+    written = (airflow_home.ROOT / "docs" / "dags.md").read_text(encoding="utf-8")
+    assert written == probed["catalogue"], "make docs writes it again"
+
+
 def test_connections_are_checked_on_request(probed: dict[str, Any]) -> None:
     assert probed["tasks"]["check_connections"] == {"check_source": [], "check_destination": []}
     assert probed["check's schedule"] is None

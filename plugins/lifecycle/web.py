@@ -19,7 +19,8 @@ from tenacity import (
     Retrying,
     retry_if_exception_type,
     stop_after_attempt,
-    wait_exponential_jitter,
+    wait_exponential,
+    wait_random,
 )
 
 from lifecycle.errors import AccessDenied, AnswerUnreadable, LifecycleError, RateLimited, RetryLater
@@ -33,7 +34,7 @@ NOT_FOUND = 404
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
-_backoff = wait_exponential_jitter(multiplier=0.5, max=20, jitter=0.5)
+_backoff = wait_exponential(multiplier=0.5, max=20) + wait_random(0, 0.5)
 
 # At DEBUG it logs query strings.
 logging.getLogger("urllib3").setLevel(logging.INFO)

@@ -13,6 +13,7 @@ A file in a team's own dags folder makes a DAG of its own, under any name and wi
 - ``plugin``             the marketer's page in Airflow's navigation
 - ``context``            what they share: connections, the date of a run, and when to try again
 - ``dbt_tasks``          the models as tasks of their own
+- ``catalogue``          writes docs/dags.md from the factories
 
 The marketer's file is read when a factory is called, never on import.
 """

@@ -24,6 +24,9 @@ from airflow.sdk import DAG, Param, get_current_context, task
 
 from lifecycle_airflow.context import RUN_DATE, TAGS, TRY_AGAIN, WAREHOUSE, Installation
 
+#: A run's configuration, for the catalogue.
+EXAMPLE = {"model": "bg_nbd", "run_date": "2026-09-30"}
+
 
 @dataclass(frozen=True)
 class Calibration:

@@ -20,6 +20,8 @@ from airflow.timetables.trigger import CronTriggerTimetable
 
 from lifecycle_airflow.context import RUN_DATE, START, TAGS, TRY_AGAIN, WAREHOUSE, Installation
 
+#: A run's configuration, for the catalogue.
+EXAMPLE = {"accept_loss": True}
 PARAMETERS = {
     "run_date": RUN_DATE,
     "accept_loss": Param(default=False, type="boolean", description="Mark it, however much has vanished"),

@@ -33,6 +33,8 @@ from lifecycle_airflow.dbt_tasks import transform_by_model
 from lifecycle_airflow.plugin import ADDRESS
 
 APPROVE, REJECT = "Approve", "Reject"
+#: A run's configuration, for the catalogue.
+EXAMPLE = {"run_date": "2026-11-21", "dry_run": True}
 PARAMETERS = {
     "run_date": RUN_DATE,
     "dry_run": Param(default=False, type="boolean", description="Plan only: send nothing"),
@@ -237,6 +239,7 @@ def _connect(night: Night, manifest: str | None) -> None:
     planned = task(night.plan, multiple_outputs=True)()["run_id"]
     approve = HITLOperator(
         task_id="approve",
+        doc_md="Ask a person whether a plan that a guard has stopped is sent all the same.",
         subject="The plan of {{ run_date() }} exceeds its limits: send it all the same?",
         body="{{ ti.xcom_pull(task_ids='plan', key='question') }}",
         options=[APPROVE, REJECT],
