@@ -6,6 +6,7 @@ A process of its own, because Airflow reads its environment when it is imported,
 import json
 import logging
 import os
+import re
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -93,6 +94,19 @@ def _elsewhere() -> dict[str, Any]:
     }
 
 
+def _documented() -> list[list[str]]:
+    """The DAGs of each file that docs/existing_airflow.md shows."""
+    from airflow.dag_processing.dagbag import DagBag
+
+    text = Path(__file__).parents[1].joinpath("docs", "existing_airflow.md").read_text(encoding="utf-8")
+    found = []
+    for number, code in enumerate(re.findall(r"^```python\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)):
+        file = Path(os.environ["AIRFLOW_HOME"], f"documented_{number}.py")
+        file.write_text(code, encoding="utf-8")
+        found.append(sorted(DagBag(file).dags))
+    return found
+
+
 def _without_a_catalogue(nightly: Any) -> str:
     """What the first task after the gate says of a folder in which there is none."""
     from lifecycle.errors import SettingsInvalid
@@ -138,6 +152,7 @@ def main() -> None:
             "parameters": deletions.params.dump(),
         },
         "elsewhere": _elsewhere(),
+        "documented files": _documented(),
         "check's schedule": bag.dags["check_connections"].schedule,
         "approval": _approval(nightly),
         "report": _report(nightly),

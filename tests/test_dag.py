@@ -119,6 +119,12 @@ def test_a_team_makes_a_night_of_its_own_in_its_own_folder(probed: dict[str, Any
     }
 
 
+def test_the_files_that_the_documentation_shows_are_what_airflow_reads(probed: dict[str, Any]) -> None:
+    everything, night, _ = probed["documented files"]
+    assert everything == [name.removesuffix(".py") for name in probed["files"]]
+    assert night == ["lifecycle_nightly"]
+
+
 def test_airflow_executes_no_module_of_ours_as_a_plugin(probed: dict[str, Any]) -> None:
     assert probed["executed as plugins"] == []
 
