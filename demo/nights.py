@@ -23,12 +23,12 @@ from zoneinfo import ZoneInfo
 
 from demo import airflow_home, postgres, up
 from demo.serve import CREDENTIALS
+from lifecycle.settings import STAGES
 
 FIRST_NIGHT = date(2017, 12, 24)
 FURTHER_NIGHTS = 7
 ZONE = ZoneInfo("America/New_York")
 RUNS_AT = time_of_day(3, 30)
-STAGES = ("prospect", "new", "active", "at_risk", "lapsed", "lost")
 DELIVERY = ("planned", "sent", "confirmed", "rejected")
 PROGRESS = tuple(
     re.compile(words)

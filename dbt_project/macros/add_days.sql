@@ -1,4 +1,6 @@
-{% macro add_days(day, days) -%} {{ return(adapter.dispatch("add_days")(day, days)) }} {%- endmacro %}
+{% macro add_days(day, days) -%}
+    {{ return(adapter.dispatch("add_days", "lifecycle")(day, days)) }}
+{%- endmacro %}
 
 {% macro default__add_days(day, days) -%} cast({{ dbt.dateadd("day", days, day) }} as date) {%- endmacro %}
 

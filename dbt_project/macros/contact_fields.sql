@@ -1,13 +1,14 @@
-{# The custom fields of a contact as JSON: six for everybody, and what the person's memberships add; no nulls. #}
+{# What every contact carries, whatever its audiences: columns of marts.customers. #}
+{% macro standard_columns() -%}
+    {{ return(["stage", "stage_since", "previous_stage", "orders", "revenue", "last_order_on"]) }}
+{%- endmacro %}
+
+{# The custom fields of a contact as JSON: the standard ones, and what the person's memberships add; no nulls. #}
 {% macro contact_fields() -%}
-    {%- set fields = {
-        "lifecycle_stage": "customers.stage",
-        "lifecycle_stage_since": "customers.stage_since",
-        "lifecycle_previous_stage": "customers.previous_stage",
-        "lifecycle_orders": "customers.orders",
-        "lifecycle_revenue": "customers.revenue",
-        "lifecycle_last_order_on": "customers.last_order_on",
-    } -%}
+    {%- set fields = {} -%}
+    {%- for column in standard_columns() -%}
+        {%- do fields.update({"lifecycle_" ~ column: "customers." ~ column}) -%}
+    {%- endfor -%}
     {%- for column in columns_of_audiences() if "lifecycle_" ~ column not in fields -%}
         {%- set carried -%}
             case when memberships.carries_{{ column }} = 1 then customers.{{ column }} end

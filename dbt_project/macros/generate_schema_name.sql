@@ -1,4 +1,4 @@
-{# A custom schema is taken as it is; DBT_SCHEMA_PREFIX lets several builds share one database. #}
+{# A schema's name is taken as it is, behind the prefix that sets an installation apart within its database. #}
 {% macro generate_schema_name(custom_schema_name, node) -%}
-    {{ env_var("DBT_SCHEMA_PREFIX", "") }}{{ custom_schema_name or target.schema }}
+    {{ env_var("LIFECYCLE_SCHEMA_PREFIX", "") }}{{ custom_schema_name or target.schema }}
 {%- endmacro %}

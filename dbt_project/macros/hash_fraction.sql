@@ -1,5 +1,7 @@
 {# A fixed lot for a text: its sha256's first 32 bits as a fraction, 0 <= lot < 1. #}
-{% macro hash_fraction(text) -%} {{ return(adapter.dispatch("hash_fraction")(text)) }} {%- endmacro %}
+{% macro hash_fraction(text) -%}
+    {{ return(adapter.dispatch("hash_fraction", "lifecycle")(text)) }}
+{%- endmacro %}
 
 {% macro postgres__hash_fraction(text) -%}
     (

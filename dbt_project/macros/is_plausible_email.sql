@@ -5,7 +5,7 @@
     refuse. Whether the mailbox exists, only a message tells. Null for no address.
 #}
 {% macro is_plausible_email(email) -%}
-    {{ return(adapter.dispatch("is_plausible_email")(email)) }}
+    {{ return(adapter.dispatch("is_plausible_email", "lifecycle")(email)) }}
 {%- endmacro %}
 
 {# A count such as {1,64} in the pattern would make it ten times as slow. #}

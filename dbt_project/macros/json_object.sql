@@ -1,5 +1,7 @@
 {# A JSON object of the row's columns. `columns` maps the keys to SQL expressions. #}
-{% macro json_object(columns) -%} {{ return(adapter.dispatch("json_object")(columns)) }} {%- endmacro %}
+{% macro json_object(columns) -%}
+    {{ return(adapter.dispatch("json_object", "lifecycle")(columns)) }}
+{%- endmacro %}
 
 {% macro postgres__json_object(columns) -%}
     jsonb_build_object(
@@ -11,7 +13,7 @@
 
 {# A JSON object without the keys whose value is null. #}
 {% macro json_strip_nulls(object) -%}
-    {{ return(adapter.dispatch("json_strip_nulls")(object)) }}
+    {{ return(adapter.dispatch("json_strip_nulls", "lifecycle")(object)) }}
 {%- endmacro %}
 
 {% macro postgres__json_strip_nulls(object) -%} jsonb_strip_nulls({{ object }}) {%- endmacro %}

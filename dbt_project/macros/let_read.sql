@@ -4,7 +4,7 @@
 #}
 {% macro let_read() -%}
     {%- for tag in ["figures", "people"] if tag in config.get("tags", []) -%}
-        {{ adapter.dispatch("let_read_by")("lifecycle_" ~ tag) }}
+        {{ adapter.dispatch("let_read_by", "lifecycle")("lifecycle_" ~ tag) }}
     {%- endfor -%}
 {%- endmacro %}
 

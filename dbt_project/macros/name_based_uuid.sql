@@ -4,7 +4,7 @@
     Changing the namespace changes every person_id: never do.
 #}
 {% macro name_based_uuid(name) -%}
-    {{ return(adapter.dispatch("name_based_uuid")(name, "6f1c2b7e4d0a4c58a3de5b9f71c08e24")) }}
+    {{ return(adapter.dispatch("name_based_uuid", "lifecycle")(name, "6f1c2b7e4d0a4c58a3de5b9f71c08e24")) }}
 {%- endmacro %}
 
 {% macro postgres__name_based_uuid(name, namespace) -%}

@@ -58,15 +58,3 @@
     cast(left_count as integer) as {{ adapter.quote("left") }},
     cast(persons as integer) as persons
 {%- endmacro %}
-
-{# Each rule set with each stage, in their orders. #}
-{% macro stages_of_rulesets() -%}
-    {%- for ruleset in var("lifecycle")["stages"]["rulesets"] -%}
-        {%- set outer = loop -%}
-        {%- for stage in ["prospect", "new", "active", "at_risk", "lapsed", "lost"] %}
-            select
-                {{ literal(ruleset) }} as ruleset,
-                '{{ stage }}' as stage {{ "union all" if not (loop.last and outer.last) }}
-        {%- endfor -%}
-    {%- endfor -%}
-{%- endmacro %}

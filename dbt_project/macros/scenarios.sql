@@ -69,7 +69,9 @@
 {%- endmacro %}
 
 {# Where a row of a seed stands in its file. #}
-{% macro position_in_file(seed) -%} {{ return(adapter.dispatch("position_in_file")(seed)) }} {%- endmacro %}
+{% macro position_in_file(seed) -%}
+    {{ return(adapter.dispatch("position_in_file", "lifecycle")(seed)) }}
+{%- endmacro %}
 
 {# A seed is emptied and filled from first to last; only the rows of a unit test have no place of their own. #}
 {% macro postgres__position_in_file(seed) -%}
@@ -78,7 +80,7 @@
 
 {# Does a JSON array hold this text? #}
 {% macro json_holds(array, value) -%}
-    {{ return(adapter.dispatch("json_holds")(array, value)) }}
+    {{ return(adapter.dispatch("json_holds", "lifecycle")(array, value)) }}
 {%- endmacro %}
 
 {% macro postgres__json_holds(array, value) -%} ({{ array }} ? {{ value }}) {%- endmacro %}

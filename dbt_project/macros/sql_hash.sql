@@ -69,7 +69,9 @@
 {% macro record_filling_sql() -%} comment on table {{ this }} is '{{ filling_hash() }}' {%- endmacro %}
 
 {# The comment of a table, or none. #}
-{% macro table_comment(relation) -%} {{ return(adapter.dispatch("table_comment")(relation)) }} {%- endmacro %}
+{% macro table_comment(relation) -%}
+    {{ return(adapter.dispatch("table_comment", "lifecycle")(relation)) }}
+{%- endmacro %}
 
 {% macro postgres__table_comment(relation) -%}
     {%- set comment = "obj_description('" ~ relation ~ "'::regclass, 'pg_class')" -%}

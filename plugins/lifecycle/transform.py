@@ -25,7 +25,7 @@ def variables(settings: Settings, run_date: date) -> dict[str, object]:
 
 
 def environment(url: str) -> dict[str, str]:
-    """The warehouse's URL as the variables that ``profiles.yml`` reads."""
+    """The warehouse's URL as the variables that ``profiles.yml`` reads, and what goes before every schema's name."""
     parts = urlsplit(url)
     return {
         "DBT_HOST": parts.hostname or "",

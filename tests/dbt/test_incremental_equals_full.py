@@ -126,7 +126,7 @@ class Warehouse:
 
     def invoke(self, prefix: str, run_date: date, *command: str, by: Settings | None = None) -> Any:
         """Let dbt do something; its answer."""
-        os.environ["DBT_SCHEMA_PREFIX"] = prefix
+        os.environ["LIFECYCLE_SCHEMA_PREFIX"] = prefix
         done = dbtRunner(manifest=self.manifests.get(prefix)).invoke([
             *command,
             "--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT),
@@ -266,7 +266,7 @@ def nights(new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFac
     kinds = [tuple(stream.split("__")) for stream in STREAMS]
     warehouse.prepare(url, kinds)  # type: ignore[arg-type]
     with pytest.MonkeyPatch.context() as patch, psycopg.connect(url, autocommit=True) as connection:
-        for name, value in {**transform.environment(url), "DBT_SCHEMA_PREFIX": ""}.items():
+        for name, value in {**transform.environment(url), "LIFECYCLE_SCHEMA_PREFIX": ""}.items():
             patch.setenv(name, value)
         made = Warehouse(url, folder, connection, {})
         made.invoke("", date(2024, 1, 1), "seed")

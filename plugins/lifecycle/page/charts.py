@@ -9,9 +9,10 @@ from lifecycle.page.chart_layout import Figure, Span
 from lifecycle.page.figures.effects import Effect
 from lifecycle.page.figures.engagement import Engagement
 from lifecycle.page.figures.gap import ScenarioResult
-from lifecycle.page.figures.stages import NEW_CONTACTS, STAGE_ORDER, Move, Phase, Stages
+from lifecycle.page.figures.stages import NEW_CONTACTS, Move, Phase, Stages
 from lifecycle.page.labels import ENGAGEMENT
 from lifecycle.page.locales import DASH, Locale
+from lifecycle.settings import STAGES
 
 ENGAGEMENT_COLOURS = {"engaged": "#0b5f4f", "dormant": "#c08a00", "unreachable": "#a63a1c", "none": "#8a8f98"}
 GAP_COLOURS = {
@@ -84,7 +85,7 @@ def moves(stage_moves: Sequence[Move], locale: Locale) -> Figure:
 def _side(stage_moves: Sequence[Move], side: str) -> dict[Phase, int]:
     """The phases of one side, each with the number of moves."""
     counts: dict[Phase, int] = {}
-    for move in sorted(stage_moves, key=lambda move: [NEW_CONTACTS, *STAGE_ORDER].index(getattr(move, side).key)):
+    for move in sorted(stage_moves, key=lambda move: [NEW_CONTACTS, *STAGES].index(getattr(move, side).key)):
         counts[getattr(move, side)] = counts.get(getattr(move, side), 0) + move.persons
     return counts
 

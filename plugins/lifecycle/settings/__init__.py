@@ -33,7 +33,7 @@ from lifecycle.settings.connection import Connection
 from lifecycle.settings.files import DBT_PROJECT, EXPECTATIONS, quiet_environment, work_folder
 from lifecycle.settings.kinds import GROUPS, AnyDestination, AnyEsp, AnyShop, section_class
 from lifecycle.settings.measuring import Measuring
-from lifecycle.settings.section import Cron, Currency, Days, Name, Section, TimeZone
+from lifecycle.settings.section import STAGES, Cron, Currency, Days, Name, Section, TimeZone
 from lifecycle.settings.sources import Esp, Shop, Statuses, Sweeps
 from lifecycle.settings.stages import Consent, Engagement, RuleSet, Stages, Vip
 
@@ -44,6 +44,7 @@ __all__ = [
     "ESP",
     "EXPECTATIONS",
     "FIELD_PREFIX",
+    "STAGES",
     "STANDARD_COLUMNS",
     "Audience",
     "AudienceLimits",

@@ -1,6 +1,6 @@
 """What every section of the marketer's file is made of."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -31,6 +31,8 @@ Currency = Annotated[str, Field(pattern="^[A-Z]{3}$")]
 Name = Annotated[str, Field(pattern="^[a-z][a-z0-9]*(_[a-z0-9]+)*$", max_length=40)]
 Days = Annotated[int, Field(ge=1, le=36500)]
 Stage = Literal["prospect", "new", "active", "at_risk", "lapsed", "lost"]
+#: In the order in which a customer passes them.
+STAGES: tuple[Stage, ...] = get_args(Stage)
 
 
 class Section(BaseModel):

@@ -2,7 +2,7 @@ with
     phases as (select framework, stage, phase from {{ ref("int_framework_phases") }} where not is_vip),
 
     stages as (
-        {% for stage in ["prospect", "new", "active", "at_risk", "lapsed", "lost"] %}
+        {% for stage in stages() %}
             select '{{ stage }}' as stage, {{ loop.index }} as position {{ "union all" if not loop.last }}
         {% endfor %}
     )

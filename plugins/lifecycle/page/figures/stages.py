@@ -8,13 +8,12 @@ from decimal import Decimal
 from lifecycle.page.filters import Filters
 from lifecycle.page.locales import DASH, Locale, locale_of
 from lifecycle.page.marts import Marts
-from lifecycle.settings import ALL_SHOPS
+from lifecycle.settings import ALL_SHOPS, STAGES
 
 #: Longer ranges are shown by week.
 MAX_DAYS = 120
 COHORTS = 24
 
-STAGE_ORDER = ("prospect", "new", "active", "at_risk", "lapsed", "lost")
 NEW_CONTACTS = "none"
 
 BALANCE = """
@@ -174,7 +173,7 @@ def phases(marts: Marts, filters: Filters) -> list[Phase]:
     """The phases of the chosen framework in the order of the stages."""
     locale = locale_of(filters.language)
     if filters.framework == "stage":
-        return [Phase(stage, locale.stage(stage), (stage,)) for stage in STAGE_ORDER]
+        return [Phase(stage, locale.stage(stage), (stage,)) for stage in STAGES]
     grouped: dict[str, list[str]] = {}
     for row in marts.rows(_PhaseOfStage, PHASES, framework=filters.framework):
         grouped.setdefault(row.phase, []).append(row.stage)
