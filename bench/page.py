@@ -20,8 +20,8 @@ import httpx
 
 from bench import stages
 from demo import postgres
-from demo.serve import running
 from lifecycle import page, plan
+from lifecycle.testing.server import running
 
 PERSONS = 1_000_000
 REQUESTS = 20

@@ -9,64 +9,22 @@ import os
 import signal
 import socket
 import sys
-import threading
-import time
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
 import uvicorn
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp
 
-from demo import clock as clocks
 from demo import journey
 from demo.esp import Esp
-from demo.faults import LOOPBACK
+from lifecycle.testing import clock as clocks
+from lifecycle.testing.faults import LOOPBACK
+from lifecycle.testing.server import config
 
 CREDENTIALS = {
     "shop": {"DEMO_SHOP_KEY": "ck_demo", "DEMO_SHOP_SECRET": "cs_demo"},
     "esp": {"DEMO_ESP_KEY": "SG.demo"},
 }
-
-
-class Stage:
-    """A server whose app can be exchanged: starting one for every use would take most of the time."""
-
-    app: ASGIApp
-    address: str
-    under_way = 0
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Hand the call to the app of the moment."""
-        self.under_way += 1
-        try:
-            await self.app(scope, receive, send)
-        finally:
-            self.under_way -= 1
-
-    def come_to_rest(self) -> None:
-        """Wait until every call has come to its end, also those of a caller who is gone."""
-        with urllib.request.urlopen(f"{self.address}/_demo/requests"):  # noqa: S310 - it is read after the calls before it
-            while self.under_way:
-                time.sleep(0.01)
-
-
-@contextmanager
-def running(app: ASGIApp) -> Iterator[str]:
-    """Serve an app on a thread and a free port of 127.0.0.1 while the block runs; yields its base URL."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(_config(app))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        while thread.is_alive() and not server.started:
-            time.sleep(0.01)
-        server.should_exit = True
-        thread.join()
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -79,7 +37,7 @@ def main(arguments: list[str] | None = None) -> None:
     listener = socket.create_server((asked.host, asked.port))
     print(f"{asked.server} ready on http://{asked.host}:{listener.getsockname()[1]}", flush=True)  # noqa: T201
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    uvicorn.Server(_config(app)).run(sockets=[listener])
+    uvicorn.Server(config(app)).run(sockets=[listener])
 
 
 def _app(asked: argparse.Namespace, *credentials: str) -> ASGIApp:
@@ -102,10 +60,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--now", help="UTC moment at which the server stands; everything exists without it")
     parser.add_argument("--data", type=Path, default=journey.CACHE, help="folder of the prepared data")
     return parser
-
-
-def _config(app: ASGIApp) -> uvicorn.Config:
-    return uvicorn.Config(app, log_level="critical", access_log=False, lifespan="off", timeout_graceful_shutdown=1)
 
 
 if __name__ == "__main__":

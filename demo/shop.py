@@ -23,9 +23,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from demo.clock import Clock
-from demo.faults import FAULT, Faults, controlled
 from demo.shelf import Document, Query, Shelf
+from lifecycle.testing.clock import Clock
+from lifecycle.testing.faults import FAULT, Faults, controlled
 
 MAX_PER_PAGE = 100
 ROOT = "/wp-json/wc/v3"

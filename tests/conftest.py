@@ -14,8 +14,11 @@ from demo import postgres
 from tests.databases import NewDatabase, with_schemas
 
 if TYPE_CHECKING:
-    from demo.serve import Stage
+    from lifecycle.testing.server import AppHost
     from tests.world import World
+
+# what the contracts assert is told as if it stood in a test
+pytest.register_assert_rewrite("lifecycle.testing.cases", "lifecycle.testing.destinations", "lifecycle.testing.sources")
 
 TESTS = Path(__file__).parent
 BUILD = TESTS.parent / "build"
@@ -66,21 +69,21 @@ def warehouse_url(new_database: NewDatabase) -> str:
 
 
 @pytest.fixture(scope="session")
-def provider_stage() -> Iterator["Stage"]:
+def provider_host() -> Iterator["AppHost"]:
     """The server of all demo providers: starting one for every test would take most of the time."""
-    from demo.serve import Stage, running
+    from lifecycle.testing.server import AppHost, running
 
-    stage = Stage()
-    with running(stage) as stage.address:
-        yield stage
+    host = AppHost()
+    with running(host) as host.address:
+        yield host
 
 
 @pytest.fixture(scope="session")
-def lasting_world(new_database: NewDatabase, provider_stage: "Stage") -> Iterator["World"]:
+def lasting_world(new_database: NewDatabase, provider_host: "AppHost") -> Iterator["World"]:
     """What ``world`` begins anew with every test."""
     from tests.world import World
 
-    world = World(new_database(), provider_stage)
+    world = World(new_database(), provider_host)
     yield world
     world.database.close()
 

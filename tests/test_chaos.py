@@ -9,21 +9,21 @@ from pathlib import Path
 import pytest
 
 from demo.chaos import __main__ as chaos
-from demo.chaos.seed import Result, Stages, run
+from demo.chaos.seed import Hosts, Result, run
 from demo.chaos.town import Town
 
 
 @pytest.fixture(scope="module")
-def stages() -> Iterator[Stages]:
-    with Stages() as standing:
+def hosts() -> Iterator[Hosts]:
+    with Hosts() as standing:
         yield standing
 
 
 @pytest.mark.parametrize("seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.chaos) for seed in range(2, 25))])
 def test_after_the_faults_the_provider_holds_what_the_warehouse_says(
-    seed: int, new_database: Callable[[], str], stages: Stages
+    seed: int, new_database: Callable[[], str], hosts: Hosts
 ) -> None:
-    result = run(seed, new_database(), stages)
+    result = run(seed, new_database(), hosts)
     assert result.differences == []
     assert result.suppressed_contacted == 0
     assert result.attempts > 3

@@ -13,13 +13,14 @@ import pytest
 
 from demo.brevo import Brevo
 from demo.esp import Esp, gate
-from demo.faults import Fault
 from lifecycle import check, web
 from lifecycle.settings import Connection, Destination
 from lifecycle.sources import source_kind
 from lifecycle.sources.files import FileShop
 from lifecycle.sources.sql import SqlShop
-from tests.sources.cases import PRIVATE, RUN_DATE, Case, Stage, standing
+from lifecycle.testing.cases import RUN_DATE, RecordingHost, StreamCase, standing
+from lifecycle.testing.faults import Fault
+from tests.sources.cases import PRIVATE
 from tests.sources.vendors import CASES, ESP
 
 KINDS = {case.kind: case for case in reversed(CASES)}
@@ -32,15 +33,15 @@ every_kind = pytest.mark.parametrize("case", KINDS.values(), ids=KINDS)
 
 
 @pytest.fixture(scope="module")
-def the_stage() -> Iterator[Stage]:
-    with standing() as stage:
-        yield stage
+def the_host() -> Iterator[RecordingHost]:
+    with standing() as host:
+        yield host
 
 
 @pytest.fixture
-def stage(the_stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Stage:
+def host(the_host: RecordingHost, monkeypatch: pytest.MonkeyPatch) -> RecordingHost:
     monkeypatch.setattr(web, "_backoff", lambda _: 0.0)
-    return the_stage
+    return the_host
 
 
 @pytest.fixture(autouse=True)
@@ -63,43 +64,43 @@ def names(kind: str) -> list[str]:
     return [spec.name for spec in source_kind(kind).streams]
 
 
-def missing(stage: Stage, case: Case, password: str | None = None) -> dict[str, str]:
+def missing(host: RecordingHost, case: StreamCase, password: str | None = None) -> dict[str, str]:
     """As ``checked``, of the streams for which something is missing."""
-    found = checked(case.about, stage.connection(case.login, password or case.password))
+    found = checked(case.config, host.connection(case.login, password or case.password))
     assert list(found) == [name for name in names(case.kind) if name in found]
     assert {each.stream for each in CASES if each.kind == case.kind} <= {*found}
     return {stream: sentence for stream, sentence in found.items() if sentence}
 
 
 @every_kind
-def test_nothing_is_missing_where_all_is_well(stage: Stage, case: Case) -> None:
-    stage.show(case.vendor().app)
-    assert missing(stage, case) == {}
+def test_nothing_is_missing_where_all_is_well(host: RecordingHost, case: StreamCase) -> None:
+    host.show(case.vendor().app)
+    assert missing(host, case) == {}
 
 
 @every_kind
-def test_little_is_asked_however_much_is_there(stage: Stage, case: Case) -> None:
+def test_little_is_asked_however_much_is_there(host: RecordingHost, case: StreamCase) -> None:
     vendor = case.vendor(300)
-    stage.show(vendor.app)
-    assert missing(stage, case) == {}
-    assert len(stage.calls) <= 3 * len(names(case.kind))
-    assert not stage.calls_to("exports|_bulk")
+    host.show(vendor.app)
+    assert missing(host, case) == {}
+    assert len(host.calls) <= 3 * len(names(case.kind))
+    assert not host.calls_to("exports|_bulk")
 
 
 @every_kind
-def test_a_credential_that_is_refused_is_told_for_every_stream(stage: Stage, case: Case) -> None:
-    stage.show(case.vendor().app)
-    found = missing(stage, case, WRONG)
+def test_a_credential_that_is_refused_is_told_for_every_stream(host: RecordingHost, case: StreamCase) -> None:
+    host.show(case.vendor().app)
+    found = missing(host, case, WRONG)
     assert {*found} == {*names(case.kind)} - {"events"}
     assert [sentence for sentence in found.values() if "401, the credential is refused" not in sentence] == []
     assert WRONG not in str(found)
 
 
 @every_kind
-def test_a_server_that_is_down_is_told_for_every_stream(stage: Stage, case: Case) -> None:
+def test_a_server_that_is_down_is_told_for_every_stream(host: RecordingHost, case: StreamCase) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         nobody = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    found = checked(case.about, Connection("test", host=nobody, login=case.login, password=case.password))
+    found = checked(case.config, Connection("test", host=nobody, login=case.login, password=case.password))
     assert {stream for stream, sentence in found.items() if "no complete response" in sentence} == {
         *names(case.kind)
     } - {"events"}
@@ -110,19 +111,19 @@ def test_a_server_that_is_down_is_told_for_every_stream(stage: Stage, case: Case
     [(case, fault) for case in KINDS.values() for fault in ("500", "not_json")],
     ids=lambda value: getattr(value, "kind", value),
 )
-def test_a_server_that_is_broken_is_told_for_every_stream(stage: Stage, case: Case, fault: str) -> None:
+def test_a_server_that_is_broken_is_told_for_every_stream(host: RecordingHost, case: StreamCase, fault: str) -> None:
     vendor = case.vendor()
     vendor.faults.add(Fault(fault, times=None))
-    stage.show(vendor.app)
-    assert {*missing(stage, case)} == {*names(case.kind)} - {"events"}
+    host.show(vendor.app)
+    assert {*missing(host, case)} == {*names(case.kind)} - {"events"}
 
 
-def test_a_right_that_is_missing_at_woocommerce_is_named_with_what_it_needs(stage: Stage) -> None:
+def test_a_right_that_is_missing_at_woocommerce_is_named_with_what_it_needs(host: RecordingHost) -> None:
     case = KINDS["woocommerce"]
     shop = case.vendor()
     shop.faults.add(Fault("403", path="/customers$", times=None))
-    stage.show(shop.app)
-    assert missing(stage, case) == {
+    host.show(shop.app)
+    assert missing(host, case) == {
         "customers": "demo, stream customers: GET /wp-json/wc/v3/customers: 403, the credential lacks the right;"
         " it needs: a REST API key that may read"
     }
@@ -137,23 +138,23 @@ def test_a_right_that_is_missing_at_woocommerce_is_named_with_what_it_needs(stag
         ("read_products", {"products"}),
     ],
 )
-def test_a_scope_that_is_missing_at_shopify_is_named(stage: Stage, scope: str, streams: set[str]) -> None:
+def test_a_scope_that_is_missing_at_shopify_is_named(host: RecordingHost, scope: str, streams: set[str]) -> None:
     case = KINDS["shopify"]
     shop = case.vendor()
     shop.scopes.remove(scope)
-    stage.show(shop.app)
-    found = missing(stage, case)
+    host.show(shop.app)
+    found = missing(host, case)
     assert {*found} >= streams
     assert [
         stream for stream, sentence in found.items() if f"scope {scope} is missing; it needs: " not in sentence
     ] == []
 
 
-def test_a_shop_without_companies_misses_nothing(stage: Stage) -> None:
+def test_a_shop_without_companies_misses_nothing(host: RecordingHost) -> None:
     shop = KINDS["shopify"].vendor()
     shop.has_b2b = False
-    stage.show(shop.app)
-    assert missing(stage, KINDS["shopify"]) == {}
+    host.show(shop.app)
+    assert missing(host, KINDS["shopify"]) == {}
 
 
 @pytest.mark.parametrize(
@@ -166,12 +167,14 @@ def test_a_shop_without_companies_misses_nothing(stage: Stage) -> None:
         ("state_machine_history:read", {"state_history"}),
     ],
 )
-def test_a_privilege_that_is_missing_at_shopware_is_named(stage: Stage, privilege: str, streams: set[str]) -> None:
+def test_a_privilege_that_is_missing_at_shopware_is_named(
+    host: RecordingHost, privilege: str, streams: set[str]
+) -> None:
     case = KINDS["shopware"]
     shop = case.vendor()
     shop.missing_privileges.add(privilege)
-    stage.show(shop.app)
-    found = missing(stage, case)
+    host.show(shop.app)
+    found = missing(host, case)
     assert {*found} == streams
     assert [sentence for sentence in found.values() if f"role lacks {privilege}" not in sentence] == []
 
@@ -186,30 +189,30 @@ def test_a_privilege_that_is_missing_at_shopware_is_named(stage: Stage, privileg
     ],
 )
 def test_a_scope_that_is_missing_at_sendgrid_is_named(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch, scope: str, streams: set[str]
+    host: RecordingHost, monkeypatch: pytest.MonkeyPatch, scope: str, streams: set[str]
 ) -> None:
     monkeypatch.setattr(gate, "READ_ONLY", tuple(each for each in gate.READ_ONLY if each != scope))
     case = KINDS["sendgrid"]
-    stage.show(case.vendor().app)
+    host.show(case.vendor().app)
     told = f"the API key has no scope {scope}; it needs: {scope}"
     expected = {stream: f"demo, stream {stream}: {told}" for stream in streams}
-    assert missing(stage, case, "SG.demo-read-only") == expected
+    assert missing(host, case, "SG.demo-read-only") == expected
 
 
-def test_message_activity_that_was_not_bought_is_named(stage: Stage) -> None:
+def test_message_activity_that_was_not_bought_is_named(host: RecordingHost) -> None:
     case = KINDS["sendgrid"]
     esp = case.vendor()
     esp.faults.add(Fault("403", path="/v3/messages$", times=None))
-    stage.show(esp.app)
-    found = missing(stage, case)
+    host.show(esp.app)
+    found = missing(host, case)
     assert {*found} == {"messages"}
     assert "403, the credential lacks the right; it needs: Email Activity, with the add-on" in found["messages"]
 
 
-def test_event_files_that_are_not_there_are_named(stage: Stage, tmp_path: Path) -> None:
-    stage.show(KINDS["sendgrid"].vendor().app)
+def test_event_files_that_are_not_there_are_named(host: RecordingHost, tmp_path: Path) -> None:
+    host.show(KINDS["sendgrid"].vendor().app)
     about = ESP.model_copy(update={"event_files": f"{tmp_path}/secret"})
-    found = checked(about, stage.connection())
+    found = checked(about, host.connection())
     assert {stream: sentence for stream, sentence in found.items() if sentence} == {
         "events": "demo, stream events: event_files: nothing is there"
     }
@@ -237,46 +240,46 @@ def test_a_database_is_asked_for_its_columns(tmp_path: Path) -> None:
     assert checked(about, at) == {"orders": ""}
 
 
-def test_a_key_of_sendgrids_that_may_write_misses_nothing_and_nothing_is_written(stage: Stage) -> None:
+def test_a_key_of_sendgrids_that_may_write_misses_nothing_and_nothing_is_written(host: RecordingHost) -> None:
     esp = Esp()
     esp.add_contact("p1@example.com", lists=["VIP"])
-    stage.show(esp.app)
+    host.show(esp.app)
     before = esp.contacts(), esp.lists(), esp.fields(), esp.jobs()
-    assert check.destination(ESP, stage.connection()) == ""
+    assert check.destination(ESP, host.connection()) == ""
     assert (esp.contacts(), esp.lists(), esp.fields(), esp.jobs()) == before
-    assert stage.calls_to("^PUT /v3/marketing/contacts")
+    assert host.calls_to("^PUT /v3/marketing/contacts")
 
 
-def test_a_key_of_sendgrids_that_may_only_read_lacks_marketing(stage: Stage) -> None:
+def test_a_key_of_sendgrids_that_may_only_read_lacks_marketing(host: RecordingHost) -> None:
     esp = Esp()
-    stage.show(esp.app)
-    words = check.destination(ESP, stage.connection(password="SG.demo-read-only"))
+    host.show(esp.app)
+    words = check.destination(ESP, host.connection(password="SG.demo-read-only"))
     assert words == "destination: rights are missing: Marketing: full access"
     assert (esp.contacts(), esp.lists(), esp.fields(), esp.jobs()) == ({}, {}, {}, [])
 
 
-def test_a_key_of_sendgrids_that_is_refused_is_told(stage: Stage) -> None:
-    stage.show(Esp().app)
-    words = check.destination(ESP, stage.connection(password=WRONG))
+def test_a_key_of_sendgrids_that_is_refused_is_told(host: RecordingHost) -> None:
+    host.show(Esp().app)
+    words = check.destination(ESP, host.connection(password=WRONG))
     assert words == "destination: GET /v3/marketing/lists: 401, the credential is refused"
 
 
-def test_a_key_of_brevos_may_all_or_is_refused_and_nothing_is_written(stage: Stage) -> None:
+def test_a_key_of_brevos_may_all_or_is_refused_and_nothing_is_written(host: RecordingHost) -> None:
     brevo = Brevo()
-    stage.show(brevo.app)
+    host.show(brevo.app)
     before = brevo.contacts(), brevo.lists(), brevo.fields(), brevo.jobs(), dict(brevo.account.folders)
-    assert check.destination(BREVO, stage.connection(password="xkeysib-demo")) == ""
-    words = check.destination(BREVO, stage.connection(password="xkeysib-wrong"))
+    assert check.destination(BREVO, host.connection(password="xkeysib-demo")) == ""
+    words = check.destination(BREVO, host.connection(password="xkeysib-wrong"))
     assert words == "destination: GET /v3/account: 401, the credential is refused"
-    assert [call.partition("?")[0] for call in stage.calls] == ["GET /v3/account"] * 2
+    assert [call.partition("?")[0] for call in host.calls] == ["GET /v3/account"] * 2
     assert (brevo.contacts(), brevo.lists(), brevo.fields(), brevo.jobs(), brevo.account.folders) == before
 
 
 @pytest.mark.parametrize(("about", "vendor"), [(ESP, Esp), (BREVO, Brevo)], ids=["sendgrid", "brevo"])
-def test_a_provider_that_is_broken_is_told(stage: Stage, about: Any, vendor: Any) -> None:
+def test_a_provider_that_is_broken_is_told(host: RecordingHost, about: Any, vendor: Any) -> None:
     provider = vendor()
     provider.faults.add(Fault("500", times=None))
-    stage.show(provider.app)
-    words = check.destination(about, stage.connection(password="SG.demo"))
+    host.show(provider.app)
+    words = check.destination(about, host.connection(password="SG.demo"))
     assert words.startswith("destination: GET /v3/")
     assert words.endswith(": 500, the other side has a problem")

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 
 from demo.esp import Pace
-from demo.faults import Fault
 from lifecycle import deliver, plan, warehouse, web
 from lifecycle.deliver import jobs as requests
 from lifecycle.destinations import Outcome
 from lifecycle.destinations.sendgrid import writer as sendgrid
 from lifecycle.errors import AccessDenied, AnswerUnreadable, GuardTripped, LifecycleError, RetryLater, Stop
+from lifecycle.testing.faults import Fault
 from tests.world import KEY, RUN_DATE, Person, World, provider, rules
 
 ADA, BEN, EVE = "ada@example.com", "ben@example.com", "eve@example.com"

@@ -87,11 +87,11 @@ def killed(world: World, chance: random.Random) -> None:
     with subprocess.Popen(command, stdin=subprocess.PIPE, env=paths) as victim:
         assert victim.stdin is not None
         moment = chance.choice(["before", "performed", "answered"])
-        world.stage.app = Killer(world.esp.app, victim, 2 + chance.randrange(1, 13), moment)
+        world.host.app = Killer(world.esp.app, victim, 2 + chance.randrange(1, 13), moment)
         victim.stdin.write(b"go\n")
         victim.stdin.close()
         assert victim.wait() == -9
-    world.stage.app = world.esp.app
+    world.host.app = world.esp.app
     while world.rows(LOCKS):  # the server has yet to notice that the process is gone
         pass
 

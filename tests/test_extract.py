@@ -23,14 +23,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from demo.faults import Fault
 from demo.shop import Shop
 from lifecycle import extract, sources, warehouse
 from lifecycle.errors import AnswerUnreadable, RetryLater
 from lifecycle.sources import Page, Pages, Part, Reject, Stream, source_kind
+from lifecycle.testing.cases import RUN_DATE, RecordingHost, StreamCase, answering, moment, person, standing
+from lifecycle.testing.faults import Fault
 from lifecycle.testing.pages import change_sources, in_pages_of
 from lifecycle.testing.pages import only as only_streams
-from tests.sources.cases import PRIVATE, RUN_DATE, Case, Stage, answering, moment, person, standing
+from tests.sources.cases import PRIVATE
 from tests.sources.vendors import CASES, PAGE, SHOP
 
 PROJECT = Path(__file__).parents[1]
@@ -41,17 +42,17 @@ NEXT_DAY = RUN_DATE + timedelta(days=1)
 
 
 @pytest.fixture(scope="module")
-def the_stage() -> Iterator[Stage]:
-    with standing() as stage:
-        yield stage
+def the_host() -> Iterator[RecordingHost]:
+    with standing() as host:
+        yield host
 
 
 @pytest.fixture
-def stage(the_stage: Stage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Stage:
+def host(the_host: RecordingHost, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> RecordingHost:
     monkeypatch.setattr("tenacity.nap.time.sleep", lambda _: None)
     change_sources(monkeypatch, partial(in_pages_of, PAGE))
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    return the_stage
+    return the_host
 
 
 @pytest.fixture
@@ -65,32 +66,34 @@ def rows(url: str, statement: str) -> list[tuple[Any, ...]]:
         return connection.execute(statement.encode()).fetchall()
 
 
-def raw(url: str, case: Case) -> dict[str, Any]:
+def raw(url: str, case: StreamCase) -> dict[str, Any]:
     return dict(rows(url, f"select id, doc from raw.{case.kind}__{case.stream}"))
 
 
-def pull(url: str, stage: Stage, case: Case = ORDERS, run_date: date = RUN_DATE) -> dict[str, int]:
-    return extract.run(url, "demo", case.about, stage.connection(case.login, case.password), run_date)
+def pull(url: str, host: RecordingHost, case: StreamCase = ORDERS, run_date: date = RUN_DATE) -> dict[str, int]:
+    return extract.run(url, "demo", case.config, host.connection(case.login, case.password), run_date)
 
 
 def names(kind: str) -> list[str]:
     return [spec.name for spec in source_kind(kind).streams]
 
 
-def only(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+def only(case: StreamCase, monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out the source's other streams, for speed."""
     change_sources(monkeypatch, lambda source: only_streams(source, case.stream))
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_stream_of_a_source_lands_in_its_own_table_with_its_pull(url: str, stage: Stage, kind: str) -> None:
+def test_every_stream_of_a_source_lands_in_its_own_table_with_its_pull(
+    url: str, host: RecordingHost, kind: str
+) -> None:
     cases = [case for case in CASES if case.kind == kind]
     vendor = cases[0].vendor()
     for case in cases:
         case.put(vendor, 1)
-    stage.show(vendor.app)
+    host.show(vendor.app)
     expected = {stream: int(stream != "events") for stream in names(kind)}  # there are no files of events
-    assert pull(url, stage, cases[0]) == expected
+    assert pull(url, host, cases[0]) == expected
     for case in cases:
         assert len(raw(url, case)) == 1
     pulls = "select source, stream, documents, changed, pages > 0, finished_at >= started_at from raw.pull"
@@ -98,14 +101,14 @@ def test_every_stream_of_a_source_lands_in_its_own_table_with_its_pull(url: str,
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_of_documents_that_come_twice_every_stream_keeps_one(url: str, stage: Stage, kind: str) -> None:
+def test_of_documents_that_come_twice_every_stream_keeps_one(url: str, host: RecordingHost, kind: str) -> None:
     cases = [case for case in CASES if case.kind == kind]
     vendor = cases[0].vendor()
     for case in cases:
         for n in range(1, 13):
             case.put(vendor, n)
-    stage.show(vendor.app)
-    streams = [twice(case.open(stage)) for case in cases]
+    host.show(vendor.app)
+    streams = [twice(case.open(host)) for case in cases]
     assert extract.land(url, "demo", kind, streams, RUN_DATE) == {case.stream: 12 for case in cases}
     for case in cases:
         assert sorted(map(case.number, raw(url, case).values())) == list(range(1, 13))
@@ -123,12 +126,12 @@ def twice(stream: Stream) -> Stream:
     return dataclasses.replace(stream, pages=pages)
 
 
-def test_a_document_is_landed_as_it_came_under_its_source_and_key(url: str, stage: Stage) -> None:
+def test_a_document_is_landed_as_it_came_under_its_source_and_key(url: str, host: RecordingHost) -> None:
     shop = ORDERS.vendor(1)
     order = {"id": 7, "status": "completed", "date_created_gmt": "2017-12-01T09:00:00", "total": "12.50"}
     shop.put_order({**order, "billing": {"email": " Ada@Example.com "}, "line_items": [], "coupon": None})
-    stage.show(shop.app)
-    pull(url, stage)
+    host.show(shop.app)
+    pull(url, host)
     found = rows(url, "select source, cursor_at, doc, is_deleted from raw.woocommerce__orders where id = 'demo/7'")
     document = {**order, "billing": {"email": " Ada@Example.com "}, "line_items": [], "coupon": None}
     assert found == [("demo", datetime(2017, 12, 1, 9, tzinfo=UTC), document, False)]
@@ -145,26 +148,26 @@ def test_a_document_is_landed_as_it_came_under_its_source_and_key(url: str, stag
     ids=lambda case: f"{case.kind}-{case.stream}",
 )
 def test_a_pull_that_fails_leaves_nothing_and_the_next_one_brings_everything(
-    url: str, stage: Stage, case: Case, monkeypatch: pytest.MonkeyPatch
+    url: str, host: RecordingHost, case: StreamCase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     only(case, monkeypatch)
     vendor = case.vendor(25)
     several_calls = case.kind == "woocommerce" or case.take or case.stream == "messages"
     vendor.faults.add(Fault("500", path=case.path, times=None, after=1 if several_calls else 0))
-    stage.show(vendor.app)
+    host.show(vendor.app)
     with pytest.raises(RetryLater, match=rf"^demo, stream {case.stream}, page \d: .* 500") as raised:
-        pull(url, stage, case)
+        pull(url, host, case)
     assert not [word for word in PRIVATE if word in str(raised.value)]
     assert (raw(url, case), rows(url, "select * from raw.pull")) == ({}, [])
     vendor.faults.clear()
-    assert pull(url, stage, case) == {case.stream: 25}
+    assert pull(url, host, case) == {case.stream: 25}
     assert len(raw(url, case)) == 25
 
 
-def test_a_failure_leaves_raw_the_pulls_and_every_other_stream_as_they_were(url: str, stage: Stage) -> None:
+def test_a_failure_leaves_raw_the_pulls_and_every_other_stream_as_they_were(url: str, host: RecordingHost) -> None:
     shop = ORDERS.vendor(25)
-    stage.show(shop.app)
-    pull(url, stage)
+    host.show(shop.app)
+    pull(url, host)
     state = [f"select * from raw.woocommerce__{stream} order by id" for stream in names("woocommerce")]
     before = [rows(url, statement) for statement in (*state, "select * from raw.pull order by stream")]
     for case in CASES[:3]:
@@ -172,97 +175,97 @@ def test_a_failure_leaves_raw_the_pulls_and_every_other_stream_as_they_were(url:
             case.put(shop, n)
     shop.faults.add(Fault("500", path="/products", times=None, after=2))
     with pytest.raises(RetryLater, match="demo, stream products, page 3"):
-        pull(url, stage, run_date=NEXT_DAY)
+        pull(url, host, run_date=NEXT_DAY)
     assert [rows(url, statement) for statement in (*state, "select * from raw.pull order by stream")] == before
     shop.faults.clear()
-    assert pull(url, stage, run_date=NEXT_DAY) == {"orders": 34, "customers": 40, "products": 40}
+    assert pull(url, host, run_date=NEXT_DAY) == {"orders": 34, "customers": 40, "products": 40}
 
 
-def test_a_document_that_did_not_change_keeps_its_moment_of_landing(url: str, stage: Stage) -> None:
+def test_a_document_that_did_not_change_keeps_its_moment_of_landing(url: str, host: RecordingHost) -> None:
     shop = ORDERS.vendor(3)
-    stage.show(shop.app)
-    pull(url, stage)
+    host.show(shop.app)
+    pull(url, host)
     landed = "select id, loaded_at from raw.woocommerce__orders"
     before = dict(rows(url, landed))
     shop.put_order({"id": 2, "status": "refunded", "date_modified_gmt": "2017-12-20T00:00:00"})
-    assert pull(url, stage, run_date=NEXT_DAY)["orders"] == 1
+    assert pull(url, host, run_date=NEXT_DAY)["orders"] == 1
     after = dict(rows(url, landed))
     assert {key for key in after if after[key] != before[key]} == {"demo/2"}
     assert after["demo/2"] > before["demo/2"]
 
 
-def test_a_refund_that_does_not_date_its_order_is_found_in_recent_orders(url: str, stage: Stage) -> None:
+def test_a_refund_that_does_not_date_its_order_is_found_in_recent_orders(url: str, host: RecordingHost) -> None:
     shop = ORDERS.vendor(100)
-    stage.show(shop.app)
-    pull(url, stage)
+    host.show(shop.app)
+    pull(url, host)
     old, recent = (f"{moment(n):%Y-%m-%dT%H:%M:%S}" for n in (1, 50))
     for number, made in ((1, old), (50, recent)):
         dates = {"date_created_gmt": made, "date_modified_gmt": made}
         shop.put_order({"id": number, "status": "completed", "refunds": [{"id": 1, "total": "-1.00"}], **dates})
     # the first is older than every hour of the overlap but one day, the second is not
-    assert pull(url, stage, run_date=NEXT_DAY)["orders"] == 2
-    assert not [call for call in stage.calls_to("/orders") if "page=11" in call.split("modified_after")[0]]
+    assert pull(url, host, run_date=NEXT_DAY)["orders"] == 2
+    assert not [call for call in host.calls_to("/orders") if "page=11" in call.split("modified_after")[0]]
 
 
-def test_a_pull_goes_on_from_the_latest_change_less_the_overlap(url: str, stage: Stage) -> None:
+def test_a_pull_goes_on_from_the_latest_change_less_the_overlap(url: str, host: RecordingHost) -> None:
     shop = ORDERS.vendor(25)
     for case in CASES[1:3]:
         case.put(shop, 1)
-    stage.show(shop.app)
-    pull(url, stage)
-    assert not stage.calls_to("modified_after")
-    stage.show(shop.app)
-    pull(url, stage, run_date=NEXT_DAY)
-    assert stage.calls_to("/orders.*modified_after=2017-12-10T01%3A00%3A00")  # a day before the 25th hour
-    assert stage.calls_to("/orders.*[?]after=2017-12-04T01%3A00%3A00")  # seven days before
-    assert stage.calls_to("/products.*modified_after=2017-12-09T01%3A00%3A00")
-    assert stage.calls_to("/customers")
-    assert not stage.calls_to("/customers.*modified_after")
+    host.show(shop.app)
+    pull(url, host)
+    assert not host.calls_to("modified_after")
+    host.show(shop.app)
+    pull(url, host, run_date=NEXT_DAY)
+    assert host.calls_to("/orders.*modified_after=2017-12-10T01%3A00%3A00")  # a day before the 25th hour
+    assert host.calls_to("/orders.*[?]after=2017-12-04T01%3A00%3A00")  # seven days before
+    assert host.calls_to("/products.*modified_after=2017-12-09T01%3A00%3A00")
+    assert host.calls_to("/customers")
+    assert not host.calls_to("/customers.*modified_after")
     cursors = "select stream, count(*), count(distinct cursor_at) from raw.pull group by 1"
     assert set(rows(url, cursors)) == {("orders", 2, 1), ("products", 2, 1), ("customers", 2, 0)}
 
 
 def test_suppressions_are_read_again_from_two_days_before_the_latest(
-    url: str, stage: Stage, monkeypatch: pytest.MonkeyPatch
+    url: str, host: RecordingHost, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     only(BOUNCES, monkeypatch)
     esp = BOUNCES.vendor(25)
-    stage.show(esp.app)
-    pull(url, stage, BOUNCES)
-    stage.show(esp.app)
-    pull(url, stage, BOUNCES, NEXT_DAY)
+    host.show(esp.app)
+    pull(url, host, BOUNCES)
+    host.show(esp.app)
+    pull(url, host, BOUNCES, NEXT_DAY)
     latest = datetime(2017, 12, 11, 1, tzinfo=UTC) - timedelta(days=2)
-    assert stage.calls_to(f"start_time={int(latest.timestamp())}")
+    assert host.calls_to(f"start_time={int(latest.timestamp())}")
 
 
-def test_a_change_that_is_dated_in_the_future_does_not_move_the_cursor_there(url: str, stage: Stage) -> None:
+def test_a_change_that_is_dated_in_the_future_does_not_move_the_cursor_there(url: str, host: RecordingHost) -> None:
     shop = ORDERS.vendor()
     shop.put_order({"id": 1, "date_modified_gmt": "2999-01-01T00:00:00"})
-    stage.show(shop.app)
-    pull(url, stage)
+    host.show(shop.app)
+    pull(url, host)
     assert rows(url, "select cursor_at = started_at from raw.pull where stream = 'orders'") == [(True,)]
 
 
-def test_dates_that_no_calendar_knows_are_no_changes(url: str, stage: Stage) -> None:
+def test_dates_that_no_calendar_knows_are_no_changes(url: str, host: RecordingHost) -> None:
     shop = Shop()
     stated = ["0000-00-00T00:00:00", "soon", "", None, 20171231, "0001-01-01T00:00:00+14:00"]
     documents = [{"id": n, "date_modified_gmt": moment} for n, moment in enumerate(stated, 1)]
-    stage.show(answering(shop.app, "/orders", json.dumps(documents).encode()))
-    assert pull(url, stage)["orders"] == 6
+    host.show(answering(shop.app, "/orders", json.dumps(documents).encode()))
+    assert pull(url, host)["orders"] == 6
     assert rows(url, "select cursor_at from raw.woocommerce__orders where cursor_at is not null") == []
 
 
-def test_of_a_document_that_comes_twice_the_later_reading_counts(url: str, stage: Stage) -> None:
+def test_of_a_document_that_comes_twice_the_later_reading_counts(url: str, host: RecordingHost) -> None:
     shop = ORDERS.vendor(25)
     shop.faults.add(Fault("page_shift", path="/orders", shift=-1, after=1))
-    stage.show(shop.app)
+    host.show(shop.app)
     changed = {"id": PAGE, "status": "refunded", "date_modified_gmt": "2017-12-30T00:00:00"}
-    stage.before_call[2] = lambda: shop.put_order(changed)
-    assert pull(url, stage)["orders"] == 25
+    host.before_call[2] = lambda: shop.put_order(changed)
+    assert pull(url, host)["orders"] == 25
     assert raw(url, ORDERS)[f"demo/{PAGE}"] == changed
 
 
-def test_whatever_text_a_document_holds_it_lands(url: str, stage: Stage) -> None:
+def test_whatever_text_a_document_holds_it_lands(url: str, host: RecordingHost) -> None:
     texts = [
         "",
         "\\N",
@@ -281,45 +284,45 @@ def test_whatever_text_a_document_holds_it_lands(url: str, stage: Stage) -> None
     documents = [{"id": n, "text": text, text or "key": None} for n, text in enumerate(texts, 1)]
     odd = '{"id": "a\\u0000b\\ud800", "nul": "\\u0000\\\\\\u0000", "half": "\\udc00x", "beyond": -1e999}'
     body = f"{json.dumps(documents)[:-1]}, {odd}]"
-    stage.show(answering(Shop().app, "/orders", body.encode()))
-    pull(url, stage)
+    host.show(answering(Shop().app, "/orders", body.encode()))
+    pull(url, host)
     landed = raw(url, ORDERS)
     assert [landed[f"demo/{document['id']}"] for document in documents] == documents
     replaced = {"id": "a\ufffdb\ufffd", "nul": "\ufffd\\\ufffd", "half": "\ufffdx", "beyond": None}
     assert landed["demo/a\ufffdb\ufffd"] == replaced
 
 
-def test_two_shops_share_a_table_and_nothing_else(url: str, stage: Stage) -> None:
-    stage.show(ORDERS.vendor(2).app)
+def test_two_shops_share_a_table_and_nothing_else(url: str, host: RecordingHost) -> None:
+    host.show(ORDERS.vendor(2).app)
     for name in ("north", "south"):
-        extract.run(url, name, SHOP, stage.connection("ck_demo", "cs_demo"), RUN_DATE)
+        extract.run(url, name, SHOP, host.connection("ck_demo", "cs_demo"), RUN_DATE)
     assert set(raw(url, ORDERS)) == {"north/1", "north/2", "south/1", "south/2"}
 
 
-def test_a_second_pull_of_the_same_source_at_the_same_time_is_told_to_come_later(url: str, stage: Stage) -> None:
-    stage.show(ORDERS.vendor(1).app)
+def test_a_second_pull_of_the_same_source_at_the_same_time_is_told_to_come_later(url: str, host: RecordingHost) -> None:
+    host.show(ORDERS.vendor(1).app)
     with warehouse.only_one(url, "extract demo"), pytest.raises(RetryLater, match="another run"):
-        pull(url, stage)
-    assert pull(url, stage)["orders"] == 1
+        pull(url, host)
+    assert pull(url, host)["orders"] == 1
 
 
 def test_what_the_warehouse_refuses_is_told_without_the_rows(
-    url: str, stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, capfd: Any
+    url: str, host: RecordingHost, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, capfd: Any
 ) -> None:
     monkeypatch.setattr(extract, "_text", lambda _: '{"email": "p1@example.com')
-    stage.show(ORDERS.vendor(1).app)
+    host.show(ORDERS.vendor(1).app)
     with pytest.raises(RetryLater, match="could not be landed") as raised:
-        pull(url, stage)
+        pull(url, host)
     told = f"{raised.value} {caplog.text} {''.join(capfd.readouterr())}"
     assert not [word for word in PRIVATE if word in told]
 
 
-def test_the_working_folder_is_ours_alone_and_goes_with_the_pull(url: str, stage: Stage, tmp_path: Path) -> None:
+def test_the_working_folder_is_ours_alone_and_goes_with_the_pull(url: str, host: RecordingHost, tmp_path: Path) -> None:
     shop = ORDERS.vendor(1)
-    stage.show(shop.app)
+    host.show(shop.app)
     modes: list[int] = []
-    stage.before_call[1] = lambda: modes.extend(folder.stat().st_mode & 0o777 for folder in tmp_path.iterdir())
-    pull(url, stage)
+    host.before_call[1] = lambda: modes.extend(folder.stat().st_mode & 0o777 for folder in tmp_path.iterdir())
+    pull(url, host)
     assert modes == [0o700]
     assert list(tmp_path.iterdir()) == []
 
@@ -439,14 +442,14 @@ def test_a_row_that_does_not_fit_is_kept_whatever_text_it_holds(url: str) -> Non
 
 
 def test_progress_is_told_in_pages_documents_rate_and_what_is_to_come(
-    url: str, stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    url: str, host: RecordingHost, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(extract, "PROGRESS_EVERY", -1)
     caplog.set_level("INFO")
-    stage.show(BOUNCES.vendor(25).app)  # a source that does not tell how many there are
-    extract.land(url, "demo", "sendgrid", [BOUNCES.open(stage)], RUN_DATE)
-    stage.show(ORDERS.vendor(25).app)
-    extract.land(url, "demo", "woocommerce", [ORDERS.open(stage)], RUN_DATE)
+    host.show(BOUNCES.vendor(25).app)  # a source that does not tell how many there are
+    extract.land(url, "demo", "sendgrid", [BOUNCES.open(host)], RUN_DATE)
+    host.show(ORDERS.vendor(25).app)
+    extract.land(url, "demo", "woocommerce", [ORDERS.open(host)], RUN_DATE)
     told = [re.sub(r"\d+ a second", "N a second", line) for line in caplog.messages if "a second" in line]
     assert told[-4:] == [
         "demo, stream orders: 1 pages, 10 documents, N a second, 15 to come",
@@ -509,10 +512,10 @@ extract.run(sys.argv[1], "demo", shop, where, datetime.date(2017, 12, 31))
 
 
 @contextlib.contextmanager
-def pulling(url: str, stage: Stage, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+def pulling(url: str, host: RecordingHost, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A pull in a process of its own."""
     environment = {**os.environ, "PYTHONPATH": str(PROJECT / "plugins"), "TMPDIR": str(folder)}
-    with subprocess.Popen([sys.executable, "-c", PULL, url, stage.url], env=environment) as process:
+    with subprocess.Popen([sys.executable, "-c", PULL, url, host.url], env=environment) as process:
         yield process
         process.kill()
 
@@ -537,17 +540,17 @@ def content(url: str) -> list[Any]:
 
 
 @pytest.fixture
-def big_shop(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Stage:
+def big_shop(host: RecordingHost, monkeypatch: pytest.MonkeyPatch) -> RecordingHost:
     """A shop of 17 pages."""
     change_sources(monkeypatch, partial(in_pages_of, 100))
     at = {"status": "completed", "date_created_gmt": "2017-12-01T00:00:00"}
     orders = [{"id": n, **at} for n in range(1, 1101)]
-    stage.show(Shop(orders=orders, products=[{"id": n} for n in range(1, 501)]).app)
-    return stage
+    host.show(Shop(orders=orders, products=[{"id": n} for n in range(1, 501)]).app)
+    return host
 
 
 def test_a_pull_that_is_killed_at_any_moment_and_repeated_gives_what_one_gives(
-    new_database: Callable[[], str], big_shop: Stage, tmp_path: Path
+    new_database: Callable[[], str], big_shop: RecordingHost, tmp_path: Path
 ) -> None:
     undisturbed, url = new_database(), new_database()
     for database in (undisturbed, url):
@@ -565,7 +568,9 @@ def test_a_pull_that_is_killed_at_any_moment_and_repeated_gives_what_one_gives(
     assert not [folder for folder in tmp_path.iterdir() if folder.name.startswith("lifecycle-")]
 
 
-def test_a_pull_that_is_killed_just_before_it_commits_leaves_nothing(url: str, big_shop: Stage, tmp_path: Path) -> None:
+def test_a_pull_that_is_killed_just_before_it_commits_leaves_nothing(
+    url: str, big_shop: RecordingHost, tmp_path: Path
+) -> None:
     blocked = "select count(*) > 0 from pg_locks where relation = 'raw.pull'::regclass and not granted"
     with warehouse.connect(url) as gate:
         gate.execute("lock table raw.pull in share mode")  # it can be read, and not written
@@ -579,8 +584,8 @@ def test_a_pull_that_is_killed_just_before_it_commits_leaves_nothing(url: str, b
     assert pull(url, big_shop) == {"orders": 1100, "customers": 0, "products": 500}
 
 
-def test_a_document_without_a_key_stops_the_pull(url: str, stage: Stage) -> None:
-    stage.show(answering(Shop().app, "/orders", b'[{"id": 1}, {"number": 2}]'))
+def test_a_document_without_a_key_stops_the_pull(url: str, host: RecordingHost) -> None:
+    host.show(answering(Shop().app, "/orders", b'[{"id": 1}, {"number": 2}]'))
     with pytest.raises(AnswerUnreadable, match="demo, stream orders, page 1: a document has no key"):
-        pull(url, stage)
+        pull(url, host)
     assert raw(url, ORDERS) == {}

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from demo.faults import Fault
 from lifecycle import plan
 from lifecycle.plan.guards import Change, exceeded
 from lifecycle.settings import AudienceLimits, Destination, Guards, OverallLimits
 from lifecycle.sources.sendgrid import SendGridEsp
+from lifecycle.testing.faults import Fault
 from tests.world import RUN_DATE, SUPPRESSIONS, Person, World, rules
 
 ADA, BEN = "ada@example.com", "ben@example.com"

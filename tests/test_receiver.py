@@ -20,9 +20,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from demo.serve import running
 from lifecycle import receiver
 from lifecycle.errors import SettingsInvalid
+from lifecycle.testing.server import running
 
 ROOT = Path(__file__).resolve().parents[1]
 NOW = datetime(2017, 12, 31, 23, 59, tzinfo=UTC)

@@ -10,13 +10,13 @@ import pytest
 import yaml
 from psycopg import sql
 
-from demo.serve import Stage
 from lifecycle import warehouse
 from lifecycle.errors import SettingsInvalid
 from lifecycle.page.figures import deliveries
 from lifecycle.page.filters import Filters
 from lifecycle.page.marts import Marts
 from lifecycle.settings import EXPECTATIONS
+from lifecycle.testing.server import AppHost
 from tests.world import LISTS, RULESET, RUN_DATE, Person, World
 
 LIFECYCLE = Path(__file__).parents[1] / "plugins" / "lifecycle"
@@ -110,14 +110,14 @@ def counts(url: str, *names: str) -> list[int]:
 
 
 def test_a_night_with_a_prefix_leaves_the_schemas_without_one_alone(
-    database_url: str, provider_stage: Stage, monkeypatch: pytest.MonkeyPatch
+    database_url: str, provider_host: AppHost, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     streams = [("woocommerce", "orders")]
-    beside = World(database_url, provider_stage)
+    beside = World(database_url, provider_host)
     warehouse.prepare(database_url, streams)
     before = tables(database_url)
     monkeypatch.setenv("LIFECYCLE_SCHEMA_PREFIX", PREFIX)
-    world = World(database_url, provider_stage)
+    world = World(database_url, provider_host)
     warehouse.prepare(database_url, streams)
     assert tables(database_url) == {**before, **{f"{PREFIX}{schema}": names for schema, names in before.items()}}
 

@@ -11,13 +11,14 @@ from typing import Any
 
 import pytest
 
-from demo.faults import Fault
 from lifecycle import extract, sweep, warehouse
 from lifecycle.errors import AccessDenied, AnswerUnreadable, GuardTripped, LifecycleError, RetryLater
 from lifecycle.settings import Connection, Sweeps
 from lifecycle.sources.sql import SqlShop
+from lifecycle.testing.cases import RUN_DATE, RecordingHost, StreamCase, answering, standing
+from lifecycle.testing.faults import Fault
 from lifecycle.testing.pages import change_sources, in_pages_of
-from tests.sources.cases import PRIVATE, RUN_DATE, Case, Stage, answering, standing
+from tests.sources.cases import PRIVATE
 from tests.sources.vendors import CASES, PAGE
 
 DOCUMENTS = 12
@@ -39,18 +40,18 @@ one_of_each = pytest.mark.parametrize("case", ONE_OF_EACH, ids=lambda case: case
 
 
 @pytest.fixture(scope="module")
-def the_stage() -> Iterator[Stage]:
-    with standing() as stage:
-        yield stage
+def the_host() -> Iterator[RecordingHost]:
+    with standing() as host:
+        yield host
 
 
 @pytest.fixture
-def stage(the_stage: Stage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Stage:
+def host(the_host: RecordingHost, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> RecordingHost:
     monkeypatch.setattr("tenacity.nap.time.sleep", lambda _: None)
     change_sources(monkeypatch, partial(in_pages_of, PAGE))
     monkeypatch.setattr("lifecycle.sources.shopify.bulk.BULK_PAGE", PAGE)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    return the_stage
+    return the_host
 
 
 @pytest.fixture
@@ -66,25 +67,27 @@ def nothing_private_is_logged(caplog: pytest.LogCaptureFixture) -> Iterator[None
     assert not [word for word in PRIVATE if word in caplog.text]
 
 
-def take(vendor: Any, case: Case, *numbers: int) -> None:
+def take(vendor: Any, case: StreamCase, *numbers: int) -> None:
     """Let documents vanish at the vendor."""
     for n in numbers:
         case.take(vendor, n) if case.take else vendor.take(case.stream, n)
 
 
-def land(url: str, stage: Stage, case: Case, name: str = "demo") -> None:
-    extract.land(url, name, case.kind, [case.open(stage)], RUN_DATE)
+def land(url: str, host: RecordingHost, case: StreamCase, name: str = "demo") -> None:
+    extract.land(url, name, case.kind, [case.open(host)], RUN_DATE)
 
 
-def swept(url: str, stage: Stage, case: Case, limits: Sweeps = LOOSE, *, accept_loss: bool = False) -> dict[str, int]:
-    at = stage.connection(case.login, case.password)
-    return sweep.run(url, "demo", case.about, at, limits, NEXT_DAY, accept_loss=accept_loss)
+def swept(
+    url: str, host: RecordingHost, case: StreamCase, limits: Sweeps = LOOSE, *, accept_loss: bool = False
+) -> dict[str, int]:
+    at = host.connection(case.login, case.password)
+    return sweep.run(url, "demo", case.config, at, limits, NEXT_DAY, accept_loss=accept_loss)
 
 
-def refusal(url: str, stage: Stage, case: Case, kind: type[LifecycleError], limits: Sweeps = LOOSE) -> str:
+def refusal(url: str, host: RecordingHost, case: StreamCase, kind: type[LifecycleError], limits: Sweeps = LOOSE) -> str:
     """The words of the error that a sweep ends with, which hold nothing private."""
     with pytest.raises(kind) as raised:
-        swept(url, stage, case, limits)
+        swept(url, host, case, limits)
     words = str(raised.value)
     assert not [word for word in PRIVATE if word in words]
     return words
@@ -95,13 +98,13 @@ def rows(url: str, statement: str) -> list[tuple[Any, ...]]:
         return database.execute(statement.encode()).fetchall()
 
 
-def marked(url: str, case: Case, name: str = "demo") -> set[int]:
+def marked(url: str, case: StreamCase, name: str = "demo") -> set[int]:
     """Which documents of a source are marked as vanished."""
     found = rows(url, f"select source, is_deleted, doc from raw.{case.kind}__{case.stream}")
     return {case.number(doc) for source, is_deleted, doc in found if source == name and is_deleted}
 
 
-def loaded(url: str, case: Case) -> dict[tuple[str, int], tuple[datetime, Any]]:
+def loaded(url: str, case: StreamCase) -> dict[tuple[str, int], tuple[datetime, Any]]:
     """(source, number) → when the document last changed for us, and what it holds."""
     found = rows(url, f"select source, doc, loaded_at, cursor_at from raw.{case.kind}__{case.stream}")
     return {(source, case.number(doc)): (at, (doc, cursor_at)) for source, doc, at, cursor_at in found}
@@ -114,36 +117,36 @@ def last_loaded(before: dict[tuple[str, int], tuple[datetime, Any]]) -> datetime
 
 @every_vanishing_stream
 def test_what_vanished_is_marked_once_with_a_later_moment_and_nothing_else_is_touched(
-    url: str, stage: Stage, case: Case
+    url: str, host: RecordingHost, case: StreamCase
 ) -> None:
     vendor = case.vendor(DOCUMENTS)
-    stage.show(vendor.app)
-    land(url, stage, case)
-    land(url, stage, case, "other")
+    host.show(vendor.app)
+    land(url, host, case)
+    land(url, host, case, "other")
     before = loaded(url, case)
     take(vendor, case, 3, 7)
-    assert swept(url, stage, case)[case.stream] == 2
+    assert swept(url, host, case)[case.stream] == 2
     assert (marked(url, case), marked(url, case, "other")) == ({3, 7}, set())
     after = loaded(url, case)
     assert {place: held for place, (_, held) in after.items()} == {place: held for place, (_, held) in before.items()}
     assert {place for place in after if after[place] != before[place]} == {("demo", 3), ("demo", 7)}
     assert min(after["demo", n][0] for n in (3, 7)) > last_loaded(before)
-    assert swept(url, stage, case)[case.stream] == 0
+    assert swept(url, host, case)[case.stream] == 0
     assert loaded(url, case) == after
     told = f"select source, run_date, listed, vanished, returned from raw.deletion_check where stream = '{case.stream}'"
     assert rows(url, told) == [("demo", NEXT_DAY, DOCUMENTS - 2, 0, 0)]
 
 
 @one_of_each
-def test_what_is_there_again_is_unmarked_by_the_next_sweep(url: str, stage: Stage, case: Case) -> None:
+def test_what_is_there_again_is_unmarked_by_the_next_sweep(url: str, host: RecordingHost, case: StreamCase) -> None:
     vendor = case.vendor(DOCUMENTS)
-    stage.show(vendor.app)
-    land(url, stage, case)
+    host.show(vendor.app)
+    land(url, host, case)
     take(vendor, case, 3, 7)
-    swept(url, stage, case)
+    swept(url, host, case)
     before = loaded(url, case)
     case.put(vendor, 3)
-    assert swept(url, stage, case)[case.stream] == 0
+    assert swept(url, host, case)[case.stream] == 0
     assert marked(url, case) == {7}
     after = loaded(url, case)
     assert {place for place in after if after[place] != before[place]} == {("demo", 3)}
@@ -152,88 +155,90 @@ def test_what_is_there_again_is_unmarked_by_the_next_sweep(url: str, stage: Stag
 
 
 @one_of_each
-def test_what_a_night_reads_again_is_unmarked_though_it_is_the_same(url: str, stage: Stage, case: Case) -> None:
+def test_what_a_night_reads_again_is_unmarked_though_it_is_the_same(
+    url: str, host: RecordingHost, case: StreamCase
+) -> None:
     vendor = case.vendor(DOCUMENTS)
-    stage.show(vendor.app)
-    land(url, stage, case)
+    host.show(vendor.app)
+    land(url, host, case)
     take(vendor, case, 3, 7)
-    swept(url, stage, case)
+    swept(url, host, case)
     before = loaded(url, case)
     case.put(vendor, 3)
-    land(url, stage, case)
+    land(url, host, case)
     assert marked(url, case) == {7}
     after = loaded(url, case)
     assert after["demo", 3][0] > last_loaded(before)
-    assert swept(url, stage, case)[case.stream] == 0
+    assert swept(url, host, case)[case.stream] == 0
     assert loaded(url, case) == after
 
 
 @one_of_each
-def test_an_empty_answer_marks_nothing_whatever_the_limits(url: str, stage: Stage, case: Case) -> None:
+def test_an_empty_answer_marks_nothing_whatever_the_limits(url: str, host: RecordingHost, case: StreamCase) -> None:
     vendor = case.vendor(DOCUMENTS)
-    stage.show(vendor.app)
-    land(url, stage, case)
+    host.show(vendor.app)
+    land(url, host, case)
     before = loaded(url, case)
     take(vendor, case, *range(1, DOCUMENTS + 1))
-    words = refusal(url, stage, case, GuardTripped)
+    words = refusal(url, host, case, GuardTripped)
     assert f"demo: {case.stream}: {DOCUMENTS} of {DOCUMENTS} are not there any more" in words
     assert "accept_loss" in words
     assert (loaded(url, case), marked(url, case)) == (before, set())
     assert rows(url, f"select * from raw.deletion_check where stream = '{case.stream}'") == []
-    assert swept(url, stage, case, STRICT, accept_loss=True)[case.stream] == DOCUMENTS
+    assert swept(url, host, case, STRICT, accept_loss=True)[case.stream] == DOCUMENTS
     assert marked(url, case) == set(range(1, DOCUMENTS + 1))
 
 
 @one_of_each
-def test_more_than_the_allowed_share_marks_nothing(url: str, stage: Stage, case: Case) -> None:
+def test_more_than_the_allowed_share_marks_nothing(url: str, host: RecordingHost, case: StreamCase) -> None:
     vendor = case.vendor(DOCUMENTS)
-    stage.show(vendor.app)
-    land(url, stage, case)
+    host.show(vendor.app)
+    land(url, host, case)
     take(vendor, case, 3, 7)
-    words = refusal(url, stage, case, GuardTripped, STRICT)
+    words = refusal(url, host, case, GuardTripped, STRICT)
     assert f"demo: {case.stream}: 2 of 12 are not there any more; allowed: 10% of at least 10" in words
     assert marked(url, case) == set()
     case.put(vendor, 3)
-    assert swept(url, stage, case, STRICT)[case.stream] == 1
+    assert swept(url, host, case, STRICT)[case.stream] == 1
     assert marked(url, case) == {7}
 
 
-def test_a_share_is_no_matter_in_a_small_stream(url: str, stage: Stage) -> None:
+def test_a_share_is_no_matter_in_a_small_stream(url: str, host: RecordingHost) -> None:
     shop = ORDERS.vendor(DOCUMENTS)
-    stage.show(shop.app)
-    land(url, stage, ORDERS)
+    host.show(shop.app)
+    land(url, host, ORDERS)
     take(shop, ORDERS, *range(2, DOCUMENTS + 1))
-    assert swept(url, stage, ORDERS, Sweeps(from_documents=DOCUMENTS + 1))["orders"] == DOCUMENTS - 1
+    assert swept(url, host, ORDERS, Sweeps(from_documents=DOCUMENTS + 1))["orders"] == DOCUMENTS - 1
 
 
-def test_what_has_vanished_before_counts_neither_as_known_nor_as_lost(url: str, stage: Stage) -> None:
+def test_what_has_vanished_before_counts_neither_as_known_nor_as_lost(url: str, host: RecordingHost) -> None:
     shop = ORDERS.vendor(DOCUMENTS)
-    stage.show(shop.app)
-    land(url, stage, ORDERS)
+    host.show(shop.app)
+    land(url, host, ORDERS)
     take(shop, ORDERS, *range(2, DOCUMENTS + 1))
-    swept(url, stage, ORDERS)
+    swept(url, host, ORDERS)
     take(shop, ORDERS, 1)
-    assert "orders: 1 of 1 are" in refusal(url, stage, ORDERS, GuardTripped)
-    swept(url, stage, ORDERS, accept_loss=True)
-    assert swept(url, stage, ORDERS) == {"orders": 0, "customers": 0, "products": 0}
+    assert "orders: 1 of 1 are" in refusal(url, host, ORDERS, GuardTripped)
+    swept(url, host, ORDERS, accept_loss=True)
+    assert swept(url, host, ORDERS) == {"orders": 0, "customers": 0, "products": 0}
 
 
-def test_what_no_night_has_read_yet_is_left_to_the_night(url: str, stage: Stage) -> None:
-    stage.show(ORDERS.vendor(DOCUMENTS).app)
-    assert swept(url, stage, ORDERS) == {"orders": 0, "customers": 0, "products": 0}
+def test_what_no_night_has_read_yet_is_left_to_the_night(url: str, host: RecordingHost) -> None:
+    host.show(ORDERS.vendor(DOCUMENTS).app)
+    assert swept(url, host, ORDERS) == {"orders": 0, "customers": 0, "products": 0}
     assert loaded(url, ORDERS) == {}
 
 
-def test_a_stream_that_lost_too_much_does_not_keep_the_others(url: str, stage: Stage) -> None:
+def test_a_stream_that_lost_too_much_does_not_keep_the_others(url: str, host: RecordingHost) -> None:
     shop = ORDERS.vendor(DOCUMENTS)
     for n in range(1, DOCUMENTS + 1):
         CUSTOMERS.put(shop, n)
-    stage.show(shop.app)
-    land(url, stage, ORDERS)
-    land(url, stage, CUSTOMERS)
+    host.show(shop.app)
+    land(url, host, ORDERS)
+    land(url, host, CUSTOMERS)
     take(shop, ORDERS, *range(1, DOCUMENTS + 1))
     take(shop, CUSTOMERS, 5)
-    assert "customers" not in refusal(url, stage, ORDERS, GuardTripped, STRICT)
+    assert "customers" not in refusal(url, host, ORDERS, GuardTripped, STRICT)
     assert (marked(url, ORDERS), marked(url, CUSTOMERS)) == (set(), {5})
     assert rows(url, "select stream, vanished from raw.deletion_check order by 1") == [
         ("customers", 1),
@@ -246,40 +251,40 @@ def test_a_stream_that_lost_too_much_does_not_keep_the_others(url: str, stage: S
     ("fault", "kind"), [("500", RetryLater), ("truncated", AnswerUnreadable), ("403", AccessDenied)]
 )
 def test_a_listing_that_fails_in_the_middle_marks_nothing(
-    url: str, stage: Stage, case: Case, fault: str, kind: type[LifecycleError]
+    url: str, host: RecordingHost, case: StreamCase, fault: str, kind: type[LifecycleError]
 ) -> None:
     vendor = case.vendor(DOCUMENTS)
-    stage.show(vendor.app)
-    land(url, stage, case)
+    host.show(vendor.app)
+    land(url, host, case)
     before = loaded(url, case)
     take(vendor, case, 12)
     page = 1 if case.kind == "shopify" else 2  # all pages come in one file
     vendor.faults.add(Fault(fault, path=case.path, times=None, after=page - 1))
-    assert refusal(url, stage, case, kind).startswith(f"demo, listing of {case.stream}, page {page}: ")
+    assert refusal(url, host, case, kind).startswith(f"demo, listing of {case.stream}, page {page}: ")
     assert (loaded(url, case), marked(url, case)) == (before, set())
     assert rows(url, f"select * from raw.deletion_check where stream = '{case.stream}'") == []
     vendor.faults.clear()
-    assert swept(url, stage, case)[case.stream] == 1
+    assert swept(url, host, case)[case.stream] == 1
 
 
-def test_a_listed_document_without_a_key_marks_nothing(url: str, stage: Stage) -> None:
+def test_a_listed_document_without_a_key_marks_nothing(url: str, host: RecordingHost) -> None:
     shop = ORDERS.vendor(DOCUMENTS)
-    stage.show(shop.app)
-    land(url, stage, ORDERS)
-    stage.show(answering(shop.app, ORDERS.path, b'[{"id": 1}, {"number": "p1@example.com"}]'))
-    assert "page 1: a document has no key" in refusal(url, stage, ORDERS, AnswerUnreadable)
+    host.show(shop.app)
+    land(url, host, ORDERS)
+    host.show(answering(shop.app, ORDERS.path, b'[{"id": 1}, {"number": "p1@example.com"}]'))
+    assert "page 1: a document has no key" in refusal(url, host, ORDERS, AnswerUnreadable)
     assert marked(url, ORDERS) == set()
 
 
-def test_an_extraction_and_a_sweep_of_one_source_wait_for_each_other(url: str, stage: Stage) -> None:
-    stage.show(ORDERS.vendor(1).app)
+def test_an_extraction_and_a_sweep_of_one_source_wait_for_each_other(url: str, host: RecordingHost) -> None:
+    host.show(ORDERS.vendor(1).app)
     with warehouse.only_one(url, "extract demo"):
-        assert "another run" in refusal(url, stage, ORDERS, RetryLater)
+        assert "another run" in refusal(url, host, ORDERS, RetryLater)
 
 
-def test_nights_of_other_shops_do_not_wait_while_one_is_listed(url: str, stage: Stage) -> None:
-    stage.show(ORDERS.vendor(DOCUMENTS).app)
-    land(url, stage, ORDERS)
+def test_nights_of_other_shops_do_not_wait_while_one_is_listed(url: str, host: RecordingHost) -> None:
+    host.show(ORDERS.vendor(DOCUMENTS).app)
+    land(url, host, ORDERS)
     held = list[tuple[Any, ...]]()
 
     def ids() -> Iterator[str]:
@@ -293,9 +298,9 @@ def test_nights_of_other_shops_do_not_wait_while_one_is_listed(url: str, stage: 
     assert found == warehouse.Sweep(listed=DOCUMENTS - 1, known=DOCUMENTS, vanished=1, returned=0)
 
 
-def test_a_document_that_is_listed_twice_counts_once(url: str, stage: Stage) -> None:
-    stage.show(ORDERS.vendor(2).app)
-    land(url, stage, ORDERS)
+def test_a_document_that_is_listed_twice_counts_once(url: str, host: RecordingHost) -> None:
+    host.show(ORDERS.vendor(2).app)
+    land(url, host, ORDERS)
     with warehouse.connect(url) as database:
         found = warehouse.compare_listing(database, "woocommerce", "demo", "orders", ["demo/1", "demo/9", "demo/1"])
     assert found == warehouse.Sweep(listed=2, known=2, vanished=1, returned=0)

@@ -15,11 +15,11 @@ import yaml
 
 from demo import airflow_home
 from demo.esp import Esp, Pace
-from demo.serve import running
 from demo.shop import Shop
 from lifecycle import extract, settings
+from lifecycle.testing.cases import RUN_DATE
+from lifecycle.testing.server import running
 from tests.night import town
-from tests.sources.cases import RUN_DATE
 from tests.sources.vendors import CASES, SHOP
 
 ORDERS = CASES[0]

@@ -10,11 +10,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from demo.clock import Clock
-from demo.faults import Fault, Faults, controlled
-from demo.serve import running
 from lifecycle import web
 from lifecycle.errors import AccessDenied, AnswerUnreadable, LifecycleError, RateLimited, RetryLater
+from lifecycle.testing.clock import Clock
+from lifecycle.testing.faults import Fault, Faults, controlled
+from lifecycle.testing.server import running
 
 NOW = 1_760_000_000.0
 SECRETS = ("token", "hunter2", "ada", "127.0.0.1", "localhost", "?")

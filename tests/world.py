@@ -9,10 +9,10 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from demo import marts
 from demo.esp import Esp, Pace
-from demo.serve import Stage
 from lifecycle import deliver, plan, settings, warehouse
 from lifecycle.destinations.sendgrid import writer as sendgrid
 from lifecycle.sources import source_kind
+from lifecycle.testing.server import AppHost
 
 RUN_DATE = date(2017, 12, 30)
 SUPPRESSIONS = [spec.name for spec in source_kind("sendgrid").streams if spec.suppressed]
@@ -82,8 +82,8 @@ class Person:
 class World:
     """What the marts want, what the provider holds, and what happens in between."""
 
-    def __init__(self, url: str, stage: Stage) -> None:
-        self.url, self.stage, self.address = url, stage, stage.address
+    def __init__(self, url: str, host: AppHost) -> None:
+        self.url, self.host, self.address = url, host, host.address
         warehouse.prepare(url, [("sendgrid", stream) for stream in SUPPRESSIONS])
         self.database = warehouse.connect(url, autocommit=True)
         self.run(marts.ddl(*MARTS))
@@ -98,7 +98,7 @@ class World:
         self.pull(RUN_DATE)
         self.want()
         self.esp = Esp(key=KEY, pace=pace)
-        self.stage.app = self.esp.app
+        self.host.app = self.esp.app
 
     def run(self, statements: str) -> None:
         self.database.execute(statements.encode())

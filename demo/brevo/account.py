@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from demo import clock as clocks
-from demo.clock import Clock
 from demo.esp import Pace
-from demo.faults import Fault
+from lifecycle.testing import clock as clocks
+from lifecycle.testing.clock import Clock
+from lifecycle.testing.faults import Fault
 
 EMAIL = re.compile(r"[^@\s,;<>\"()]+@[^@\s,;<>\"().]+(\.[^@\s,;<>\"().]+)+")
 

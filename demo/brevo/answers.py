@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from demo.brevo.account import EMAIL, Account
-from demo.faults import FAULT
+from lifecycle.testing.faults import FAULT
 
 MOST_BYTES = 10_000_000
 MOST_REMOVALS = 150

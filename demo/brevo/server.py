@@ -13,9 +13,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from demo.brevo.account import Account
 from demo.brevo.answers import Refusal, refusal_body, routes
-from demo.clock import Clock
 from demo.esp import Pace
-from demo.faults import Faults, controlled
+from lifecycle.testing.clock import Clock
+from lifecycle.testing.faults import Faults, controlled
 
 KINDS = {"Text": "text", "Number": "float", "Date": "date"}
 

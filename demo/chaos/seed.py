@@ -19,7 +19,7 @@ from demo import postgres
 from demo.chaos.night import TROUBLE, Night
 from demo.chaos.night import run as do_night
 from demo.chaos.town import Town
-from demo.serve import Stage, running
+from lifecycle.testing.server import AppHost, running
 
 NIGHTS = 3
 MOST_TRIES = 40
@@ -40,15 +40,15 @@ class Result:
     suppressed_contacted: int = 0
 
 
-class Stages:
+class Hosts:
     """A server for the shop and one for the provider; what they serve changes from seed to seed."""
 
     def __enter__(self) -> Self:
         """Start both."""
         self._stack = ExitStack()
-        self.shop, self.esp = Stage(), Stage()
-        for stage in (self.shop, self.esp):
-            stage.address = self._stack.enter_context(running(stage))
+        self.shop, self.esp = AppHost(), AppHost()
+        for host in (self.shop, self.esp):
+            host.address = self._stack.enter_context(running(host))
         return self
 
     def come_to_rest(self) -> None:
@@ -82,30 +82,30 @@ async def _nowhere(_: object) -> None:
     pass
 
 
-def run(seed: int, url: str, stages: Stages) -> Result:
+def run(seed: int, url: str, hosts: Hosts) -> Result:
     """Run the seed's nights in an empty database; the same seed has the same faults at the same calls."""
     dice = random.Random(seed)  # noqa: S311 - the same every time
     town, result = Town(url, dice, is_extracted=seed % 4 == 0), Result(seed)
-    stages.shop.app, stages.esp.app = town.shop.app, town.reader
+    hosts.shop.app, hosts.esp.app = town.shop.app, town.reader
     for number in range(NIGHTS):
         town.happen()
         town.land()
-        night = Night(url, stages.shop.address, stages.esp.address, town.run_date, town.is_extracted)
+        night = Night(url, hosts.shop.address, hosts.esp.address, town.run_date, town.is_extracted)
         town.break_down()
         for _ in range(dice.randint(1, 3)):
-            _attempt(night, town, stages, result, is_killed=dice.choice([True, True, False]))
-        stages.come_to_rest()
+            _attempt(night, town, hosts, result, is_killed=dice.choice([True, True, False]))
+        hosts.come_to_rest()
         result.faults += town.calm_down()
         if number == NIGHTS - 1:
             town.everybody_changes()
             town.land()
         result.suppressed_contacted += town.suppressed_contacted()
-        if not _ends_well(night, town, stages, result):
+        if not _ends_well(night, town, hosts, result):
             return result
         result.suppressed_contacted += town.suppressed_contacted()
     result.differences += town.differences()
     town.esp.faults.requests.clear()
-    if not _ends_well(night, town, stages, result):
+    if not _ends_well(night, town, hosts, result):
         return result
     writes = sum(count for call, count in town.esp.faults.requests.items() if call.startswith(("PUT", "DELETE")))
     result.differences += [f"{writes} writing calls by a night that has nothing to send"] if writes else []
@@ -116,38 +116,38 @@ def run_in_its_database(home: Path, seed: int) -> Result:
     """Run a seed in a database that is made for it and deleted after it."""
     database = f"chaos_{seed}"
     postgres.drop_database(home, database)
-    with Stages() as stages:
-        result = run(seed, postgres.create_database(home, database), stages)
+    with Hosts() as hosts:
+        result = run(seed, postgres.create_database(home, database), hosts)
     postgres.drop_database(home, database)
     return result
 
 
-def _ends_well(night: Night, town: Town, stages: Stages, result: Result) -> bool:
+def _ends_well(night: Night, town: Town, hosts: Hosts, result: Result) -> bool:
     for _ in range(MOST_TRIES):
-        if _attempt(night, town, stages, result, is_killed=False) == 0:
+        if _attempt(night, town, hosts, result, is_killed=False) == 0:
             return True
         time.sleep(0.05)
     result.differences.append(f"the night of {night.run_date} does not end well")
     return False
 
 
-def _attempt(night: Night, town: Town, stages: Stages, result: Result, *, is_killed: bool) -> int | None:
+def _attempt(night: Night, town: Town, hosts: Hosts, result: Result, *, is_killed: bool) -> int | None:
     """Do a night in a process, which may be killed; its exit code."""
     victim = FORKS.Process(target=do_night, args=(night,))
     dice, seconds = town.dice, 0.0
     if is_killed:
         moment, calls = dice.choice(["before", "performed", "answered", "anytime"]), dice.randint(1, 40)
-        servers: list[tuple[Stage, ASGIApp]] = [(stages.esp, town.reader), (stages.shop, town.shop.app)]
-        stage, app = servers[dice.randrange(2) if town.is_extracted else 0]
+        servers: list[tuple[AppHost, ASGIApp]] = [(hosts.esp, town.reader), (hosts.shop, town.shop.app)]
+        host, app = servers[dice.randrange(2) if town.is_extracted else 0]
         if moment == "anytime":
             seconds = dice.uniform(0.01, 1)
         else:
-            stage.app = Killer(app, victim, calls, moment)
+            host.app = Killer(app, victim, calls, moment)
     victim.start()
     if seconds:
         threading.Timer(seconds, victim.kill).start()
     victim.join()
-    stages.shop.app, stages.esp.app = town.shop.app, town.reader
+    hosts.shop.app, hosts.esp.app = town.shop.app, town.reader
     result.attempts += 1
     result.kills += victim.exitcode == -signal.SIGKILL
     if victim.exitcode not in (0, TROUBLE, -signal.SIGKILL):

@@ -13,10 +13,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from demo.chaos.night import AUDIENCES, MARTS
 from demo.esp import Esp, Pace
-from demo.faults import Fault
 from demo.shop import Shop
 from lifecycle import warehouse
 from lifecycle.sources import source_kind
+from lifecycle.testing.faults import Fault
 
 FIRST_DAY = date(2017, 12, 1)
 BY_HAND = {"hand1@example.com", "hand2@example.com"}

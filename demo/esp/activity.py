@@ -7,9 +7,9 @@ AND.
 import re
 from typing import Any
 
-from demo import clock as clocks
 from demo.esp.refusal import Refusal
 from demo.esp.store import Store
+from lifecycle.testing import clock as clocks
 
 FIELDS = ("to_email", "from_email", "subject", "status", "msg_id")
 STATUSES = ("processed", "delivered", "not_delivered")

@@ -8,8 +8,8 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from demo import clock as clocks
 from demo.esp.desk import Desk, json_answer, whole_number
+from lifecycle.testing import clock as clocks
 
 SINGLE_SENDS = "/v3/marketing/singlesends"
 STATISTICS = "/v3/marketing/stats"

@@ -13,9 +13,9 @@ from typing import Any
 
 import orjson
 
-from demo import clock as clocks
 from demo.esp.refusal import Refusal
 from demo.esp.store import Store
+from lifecycle.testing import clock as clocks
 
 MAX_CONTACTS = 30_000
 MAX_BYTES = 6_000_000

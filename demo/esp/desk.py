@@ -8,11 +8,11 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from demo.clock import Clock
 from demo.esp import jobs
 from demo.esp.refusal import Refusal
 from demo.esp.store import Store
-from demo.faults import FAULT
+from lifecycle.testing.clock import Clock
+from lifecycle.testing.faults import FAULT
 
 MAX_IDS = 100
 

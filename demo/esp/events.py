@@ -5,10 +5,10 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from demo import clock as clocks
 from demo.esp import activity, gate
 from demo.esp.desk import Desk, found, json_answer, not_found, whole_number
-from demo.faults import FAULT
+from lifecycle.testing import clock as clocks
+from lifecycle.testing.faults import FAULT
 
 SUPPRESSIONS = ("bounces", "blocks", "spam_reports", "unsubscribes", "invalid_emails")
 SUPPRESSION_PAGE = 500

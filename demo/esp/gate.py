@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from demo.esp.refusal import refusal_body
-from demo.faults import template
+from lifecycle.testing.faults import template
 
 FULL = (
     "marketing.create",

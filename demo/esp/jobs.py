@@ -15,10 +15,10 @@ from typing import Any
 
 import orjson
 
-from demo import clock as clocks
 from demo.esp import contacts
 from demo.esp.store import Store
-from demo.faults import Fault
+from lifecycle.testing import clock as clocks
+from lifecycle.testing.faults import Fault
 
 FATES = ("job_failed", "job_stuck", "rows_rejected")
 NEVER = float(clocks.END_OF_TIME)

@@ -10,7 +10,6 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from demo import clock as clocks
 from demo.esp import contacts, jobs
 from demo.esp.desk import (
     MAX_IDS,
@@ -26,6 +25,7 @@ from demo.esp.desk import (
     self_link,
 )
 from demo.esp.refusal import Refusal
+from lifecycle.testing import clock as clocks
 
 SAMPLE = 50
 

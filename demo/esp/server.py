@@ -12,13 +12,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp
 
-from demo import clock as clocks
-from demo.clock import Clock
 from demo.esp import contacts, events, gate, jobs, lists, routes
 from demo.esp.desk import Desk
 from demo.esp.refusal import Refusal, refusal_body
 from demo.esp.store import Store
-from demo.faults import Faults, controlled
+from lifecycle.testing import clock as clocks
+from lifecycle.testing.clock import Clock
+from lifecycle.testing.faults import Faults, controlled
 
 
 class Esp:

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from demo import clock as clocks
 from demo.esp import Esp
 from demo.journey.data import Journey
 from demo.journey.documents import DOMAIN, email_of, name_of
+from lifecycle.testing import clock as clocks
 
 LAST_WEEK = datetime(2017, 12, 24, 16, tzinfo=UTC)
 READERS = 300

@@ -96,6 +96,12 @@ def land(url: str, name: str, kind: str, streams: list[Stream], run_date: date) 
     return changed
 
 
+def documents(name: str, stream: Stream, since: datetime | None = None) -> Iterator[Document]:
+    """Every document of a stream as it would be landed; raises as ``run``."""
+    for table in _tables(name, _Reading(stream, since)):
+        yield from map(json.loads, table.column("doc").to_pylist())  # numbers of any size
+
+
 def _merge(
     database: warehouse.Connection, kind: str, landing: str, name: str, reading: _Reading, run_date: date
 ) -> int:

@@ -6,16 +6,16 @@ import pytest
 import requests
 
 from demo.esp import Esp, Pace
-from demo.serve import Stage, running
 from demo.shop import Shop
+from lifecycle.testing.server import AppHost, running
 from tests.demo.demo_clients import Client, order
 
 
 @pytest.fixture(scope="session")
-def stage() -> Iterator[Stage]:
-    stage = Stage()
-    with running(stage) as stage.address:
-        yield stage
+def host() -> Iterator[AppHost]:
+    host = AppHost()
+    with running(host) as host.address:
+        yield host
 
 
 @pytest.fixture
@@ -36,11 +36,11 @@ def shop() -> Shop:
 
 
 @pytest.fixture
-def woo(shop: Shop, stage: Stage) -> Iterator[Client]:
-    stage.app = shop.app
+def woo(shop: Shop, host: AppHost) -> Iterator[Client]:
+    host.app = shop.app
     with requests.Session() as session:
         session.auth = ("ck_demo", "cs_demo")
-        yield Client(f"{stage.address}/wp-json/wc/v3", session)
+        yield Client(f"{host.address}/wp-json/wc/v3", session)
 
 
 @pytest.fixture
@@ -49,8 +49,8 @@ def esp() -> Esp:
 
 
 @pytest.fixture
-def sendgrid(esp: Esp, stage: Stage) -> Iterator[Client]:
-    stage.app = esp.app
+def sendgrid(esp: Esp, host: AppHost) -> Iterator[Client]:
+    host.app = esp.app
     with requests.Session() as session:
         session.headers["Authorization"] = "Bearer SG.demo"
-        yield Client(stage.address, session)
+        yield Client(host.address, session)

@@ -7,8 +7,8 @@ import pytest
 import requests
 
 from demo.brevo import Brevo, Pace
-from demo.faults import Fault
-from demo.serve import Stage
+from lifecycle.testing.faults import Fault
+from lifecycle.testing.server import AppHost
 from tests.demo.demo_clients import Client
 
 CONTACTS = "/v3/contacts"
@@ -24,11 +24,11 @@ def server() -> Brevo:
 
 
 @pytest.fixture
-def client(server: Brevo, stage: Stage) -> Iterator[Client]:
-    stage.app = server.app
+def client(server: Brevo, host: AppHost) -> Iterator[Client]:
+    host.app = server.app
     with requests.Session() as session:
         session.headers["api-key"] = "xkeysib-demo"
-        yield Client(stage.address, session)
+        yield Client(host.address, session)
 
 
 def imported(client: Client, server: Brevo, rows: list[Any], **options: Any) -> dict[str, Any]:

@@ -7,9 +7,9 @@ import pytest
 import requests
 
 from demo.esp import Esp
-from demo.faults import Fault
-from demo.serve import running
 from demo.shop import Shop
+from lifecycle.testing.faults import Fault
+from lifecycle.testing.server import running
 from tests.demo.demo_clients import TIMEOUT, Client
 
 CONTACTS = "/v3/marketing/contacts"

@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 
 from demo import journey
-from demo.clock import END_OF_TIME, parse
 from demo.esp import Esp
 from demo.journey import Journey
 from demo.journey import data as preparation
 from demo.shelf import Document, Query
 from demo.shop import Shop
+from lifecycle.testing.clock import END_OF_TIME, parse
 
 EVERYTHING = Query(orderby="id", descending=False)
 

@@ -4,8 +4,8 @@ import base64
 
 import pytest
 
-from demo.clock import parse
 from demo.shop import Shop
+from lifecycle.testing.clock import parse
 from tests.demo.demo_clients import Client, order
 
 

@@ -1,31 +1,13 @@
-"""A provider on its demo server, behind a wire that keeps what is sent."""
-
-from collections.abc import Mapping
-from typing import Any
+"""The provider whose name is the parameter."""
 
 import pytest
 
-from demo.serve import Stage
-from lifecycle import web
-from lifecycle.settings import Connection, FieldType
-from tests.destinations.providers import FIELDS, LISTS, PROVIDERS, EmailProvider, Provider, Wire
+from lifecycle.testing.providers import Provider, provider_at
+from lifecycle.testing.server import AppHost
+from tests.destinations.providers import PROVIDERS
 
 
 @pytest.fixture
-def provider(request: pytest.FixtureRequest, provider_stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Provider:
-    """The provider whose name is the parameter."""
-    monkeypatch.setattr(web, "_backoff", lambda _: 0.0)
-    ways = PROVIDERS[request.param]
-    server = ways.start()
-    provider_stage.app = wire = Wire(server.app)
-
-    def connect(lists: Any = LISTS, fields: Mapping[str, FieldType] = FIELDS, key: str | None = None) -> EmailProvider:
-        connection = Connection("esp", host=provider_stage.address, password=key or ways.key)
-        destination: EmailProvider = ways.module.connect(connection, lists, fields)
-        return destination
-
-    def set_timeout(seconds: float) -> None:
-        monkeypatch.setattr(ways.module, "TIMEOUT", seconds)
-        monkeypatch.setattr(web, "TIMEOUT", seconds)
-
-    return Provider(ways, server, connect, wire, set_timeout)
+def provider(request: pytest.FixtureRequest, provider_host: AppHost, monkeypatch: pytest.MonkeyPatch) -> Provider:
+    """A provider of ours, new."""
+    return provider_at(provider_host, PROVIDERS[request.param], monkeypatch)

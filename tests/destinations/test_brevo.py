@@ -7,11 +7,11 @@ from typing import Any
 import orjson
 import pytest
 
-from demo.faults import Fault
 from lifecycle.destinations import Outcome
 from lifecycle.destinations.brevo import writer as brevo
 from lifecycle.errors import AnswerUnreadable, RowRejected, SettingsInvalid
-from tests.destinations.providers import ADA, BEN, EVE, EVERYTHING, LISTS, Provider, write
+from lifecycle.testing.faults import Fault
+from lifecycle.testing.providers import ADA, BEN, EVE, EVERYTHING, LISTS, Provider, write
 
 pytestmark = pytest.mark.parametrize("provider", ["brevo"], indirect=True)
 
@@ -178,7 +178,7 @@ def test_nobody_is_missed_when_others_leave_while_the_list_is_read(provider: Pro
 
 def test_a_list_that_was_deleted_since_holds_nobody(provider: Provider) -> None:
     destination = provider.connect()
-    provider.ways.delete_list(provider.server, "VIP")
+    provider.case.delete_list(provider.server, "VIP")
     assert list(destination.contacts("VIP")) == []
 
 

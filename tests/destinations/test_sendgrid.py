@@ -6,7 +6,7 @@ from demo.esp.jobs import keep_file
 from lifecycle.destinations import Outcome
 from lifecycle.destinations.sendgrid import writer as sendgrid
 from lifecycle.errors import RetryLater, RowRejected
-from tests.destinations.providers import ADA, BEN, EVE, EVERYTHING, Provider, write
+from lifecycle.testing.providers import ADA, BEN, EVE, EVERYTHING, Provider, write
 from tests.world import World
 
 only_sendgrid = pytest.mark.parametrize("provider", ["sendgrid"], indirect=True)

@@ -20,9 +20,9 @@ import yaml
 
 from demo import airflow_home
 from demo.esp import Esp
-from demo.serve import running
 from demo.shop import Shop
 from lifecycle.settings import DBT_PROJECT
+from lifecycle.testing.server import running
 from tests.night import town
 from tests.night.town import Scene
 

@@ -15,7 +15,7 @@ from uuid import UUID
 
 import pytest
 
-from demo.faults import Fault
+from lifecycle.testing.faults import Fault
 from tests.night import town
 from tests.night.installation import (
     CONTACTS,

@@ -5,22 +5,23 @@ from functools import partial
 
 import pytest
 
+from lifecycle.testing.cases import RecordingHost, standing
 from lifecycle.testing.pages import change_sources, in_pages_of
-from tests.sources.cases import PRIVATE, Stage, standing
+from tests.sources.cases import PRIVATE
 from tests.sources.vendors import PAGE
 
 
 @pytest.fixture(scope="session")
-def the_stage() -> Iterator[Stage]:
-    with standing() as stage:
-        yield stage
+def the_host() -> Iterator[RecordingHost]:
+    with standing() as host:
+        yield host
 
 
 @pytest.fixture
-def stage(the_stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Stage:
+def host(the_host: RecordingHost, monkeypatch: pytest.MonkeyPatch) -> RecordingHost:
     change_sources(monkeypatch, partial(in_pages_of, PAGE))
     monkeypatch.setattr("lifecycle.sources.shopify.bulk.BULK_PAGE", PAGE)
-    return the_stage
+    return the_host
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ import pytest
 from lifecycle.errors import LifecycleError
 from lifecycle.sources import Document, Stream
 from lifecycle.sources.shopify import ShopifyShop
+from lifecycle.testing.cases import RecordingHost, StreamCase, moment
 from lifecycle.testing.pages import change_sources, in_pages_of
-from tests.sources.cases import Case, Stage, moment
 from tests.sources.shopify_documents import KINDS, document
 from tests.sources.shopify_server import Shopify
 
@@ -25,19 +25,20 @@ def number(item: Document) -> int:
     return int(item["id"].rpartition("/")[2])
 
 
-def case(kind: str) -> Case:
+def case(kind: str) -> StreamCase:
     """The first reading of one kind; its documents come in the file of a bulk operation."""
-    return Case(
+    return StreamCase(
         "shopify",
         kind,
         "/_bulk/",
         partial(put, kind),
         wrap="{}".format,
         new=Shopify,
-        about=SHOP,
+        config=SHOP,
         login="",
         password="shpat_demo",
         number=number,
+        reader="bulk",
     )
 
 
@@ -55,12 +56,12 @@ def filled(monkeypatch: pytest.MonkeyPatch) -> Shopify:
     return shop
 
 
-def opened(stage: Stage, kind: str) -> Stream:
-    return case(kind).open(stage)
+def opened(host: RecordingHost, kind: str) -> Stream:
+    return case(kind).open(host)
 
 
-def read(stage: Stage, kind: str, since: datetime | None = None) -> list[Document]:
-    pages = opened(stage, kind).pages
+def read(host: RecordingHost, kind: str, since: datetime | None = None) -> list[Document]:
+    pages = opened(host, kind).pages
     assert pages
     return [item for page in pages(since) for item in page]
 
@@ -69,10 +70,10 @@ def numbers(documents: list[Document]) -> list[int]:
     return sorted(map(number, documents))
 
 
-def refusal(stage: Stage, kind: str, error: type[LifecycleError], since: datetime | None = None) -> str:
+def refusal(host: RecordingHost, kind: str, error: type[LifecycleError], since: datetime | None = None) -> str:
     """The words of the error that a reading ends with, which hold nothing private."""
     with pytest.raises(error) as raised:
-        read(stage, kind, since)
+        read(host, kind, since)
     words = str(raised.value)
     assert not [word for word in PRIVATE if word in words]
     return words

@@ -24,9 +24,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from demo.clock import Clock
-from demo.faults import Faults, controlled
 from lifecycle.sources import Document
+from lifecycle.testing.clock import Clock
+from lifecycle.testing.faults import Faults, controlled
 from tests.sources.shopify_documents import KINDS, gid
 
 SCHEMA = graphql.build_schema(Path(__file__).with_name("shopify_schema.graphql").read_text())

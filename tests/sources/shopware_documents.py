@@ -4,7 +4,8 @@ from functools import partial
 from typing import Any
 
 from lifecycle.sources.shopware import ShopwareShop
-from tests.sources.cases import Case, moment, person
+from lifecycle.sources.shopware.searches import SEARCHES
+from lifecycle.testing.cases import StreamCase, moment, person
 from tests.sources.shopware_server import Document, Shopware
 
 LOGIN, PASSWORD = "SWIADEMO", "demo-secret"
@@ -59,7 +60,7 @@ def take(stream: str, shop: Shopware, n: int) -> None:
 
 
 CASES = [
-    Case(
+    StreamCase(
         "shopware",
         stream,
         f"/search/{entity.replace('_', '-')}$",
@@ -67,10 +68,13 @@ CASES = [
         partial(take, stream),
         wrap='{{"data": [{}], "total": 1}}'.format,
         new=partial(Shopware, login=LOGIN, password=PASSWORD),
-        about=SHOP,
+        config=SHOP,
         login=LOGIN,
         password=PASSWORD,
         number=lambda document: int(document["id"]),
+        reader=SEARCHES[stream].order,
+        can_vanish=stream != "state_history",
+        is_paged=True,
     )
     for stream, entity in ENTITIES.items()
 ]

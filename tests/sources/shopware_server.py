@@ -18,8 +18,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from demo.clock import Clock
-from demo.faults import FAULT, Faults, controlled
+from lifecycle.testing.clock import Clock
+from lifecycle.testing.faults import FAULT, Faults, controlled
 
 Document = dict[str, Any]
 MAX_LIMIT = 500

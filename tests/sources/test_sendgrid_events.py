@@ -10,12 +10,12 @@ import fsspec
 import pytest
 
 from demo.esp import Esp
-from demo.faults import Fault
 from lifecycle import extract, settings
 from lifecycle.errors import AccessDenied, AnswerUnreadable, RetryLater, SettingsInvalid
 from lifecycle.sources import Document, Part, Reject, Stream, source_kind
 from lifecycle.sources.sendgrid import SendGridEsp, events
-from tests.sources.cases import RUN_DATE, Stage, answering, moment, person
+from lifecycle.testing.cases import RUN_DATE, RecordingHost, answering, moment, person
+from lifecycle.testing.faults import Fault
 from tests.sources.vendors import ESP, PAGE, new_esp
 
 DOCUMENTS = 25
@@ -45,8 +45,8 @@ NAMES = tuple(spec.name for spec in source_kind("sendgrid").streams)
 SUPPRESSIONS = ("bounces", "blocks", "spam_reports", "unsubscribes", "invalid_emails")
 
 
-def the(stage: Stage, name: str, about: SendGridEsp = ESP, key: str = "SG.demo") -> Stream:
-    connection = settings.Connection("test", host=stage.url, login="apikey", password=key)
+def the(host: RecordingHost, name: str, about: SendGridEsp = ESP, key: str = "SG.demo") -> Stream:
+    connection = settings.Connection("test", host=host.url, login="apikey", password=key)
     return next(each for each in source_kind("sendgrid").open(about, connection, RUN_DATE) if each.name == name)
 
 
@@ -74,22 +74,22 @@ def whole(part: Part) -> tuple[list[Document], list[Reject]]:
     return [document for page in pages for document in page], rejects
 
 
-def test_every_stream_of_sendgrid_is_given_in_order(stage: Stage) -> None:
-    given = source_kind("sendgrid").open(ESP, stage.connection(), RUN_DATE)
+def test_every_stream_of_sendgrid_is_given_in_order(host: RecordingHost) -> None:
+    given = source_kind("sendgrid").open(ESP, host.connection(), RUN_DATE)
     assert tuple(stream.name for stream in given) == NAMES
 
 
-def test_without_event_files_there_are_no_events(stage: Stage) -> None:
-    stream = the(stage, "events")
+def test_without_event_files_there_are_no_events(host: RecordingHost) -> None:
+    stream = the(host, "events")
     assert stream.parts
     assert list(stream.parts()) == []
 
 
-def test_events_come_from_every_file_below_the_folder_plain_and_packed(stage: Stage, tmp_path: Path) -> None:
+def test_events_come_from_every_file_below_the_folder_plain_and_packed(host: RecordingHost, tmp_path: Path) -> None:
     (tmp_path / "2017-12-10" / "eu").mkdir(parents=True)
     (tmp_path / "a.jsonl").write_bytes(lines(OPEN))
     (tmp_path / "2017-12-10" / "eu" / "b.jsonl.gz").write_bytes(gzip.compress(lines([BOUNCE])))
-    stream = the(stage, "events", ESP.model_copy(update={"event_files": str(tmp_path)}))
+    stream = the(host, "events", ESP.model_copy(update={"event_files": str(tmp_path)}))
     assert stream.parts
     found = [document for part in stream.parts() for document in whole(part)[0]]
     assert sorted(stream.key(document) for document in found) == ["Ym91bmNl==", "b3Blbg"]
@@ -202,10 +202,10 @@ def test_a_packed_file_that_breaks_off_is_tried_later(tmp_path: Path) -> None:
         whole(part)
 
 
-def test_the_same_event_in_two_files_has_one_key(stage: Stage, tmp_path: Path) -> None:
+def test_the_same_event_in_two_files_has_one_key(host: RecordingHost, tmp_path: Path) -> None:
     for name in ("a.jsonl", "b.jsonl"):
         (tmp_path / name).write_bytes(lines(OPEN))
-    stream = the(stage, "events", ESP.model_copy(update={"event_files": str(tmp_path)}))
+    stream = the(host, "events", ESP.model_copy(update={"event_files": str(tmp_path)}))
     tables = extract._tables("esp", extract._Reading(stream, None))
     assert [row["id"] for table in tables for row in table.to_pylist()] == ["esp/b3Blbg"] * 2
 
@@ -225,45 +225,45 @@ SENT = ("single_sends", "single_send_stats", "automation_stats", "unsubscribe_gr
 
 @pytest.mark.parametrize("count", [1, 10, 11, DOCUMENTS])
 @pytest.mark.parametrize("name", SENT)
-def test_all_that_was_sent_comes_whatever_the_number_of_pages(stage: Stage, name: str, count: int) -> None:
-    stage.show(sent(count).app)
-    stream = the(stage, name)
+def test_all_that_was_sent_comes_whatever_the_number_of_pages(host: RecordingHost, name: str, count: int) -> None:
+    host.show(sent(count).app)
+    stream = the(host, name)
     assert len(listed(stream)) == len(documents(stream)) == count
 
 
 @pytest.mark.parametrize("name", SENT[:3])
 @pytest.mark.parametrize("fault", ["not_json", "truncated"])
-def test_a_page_that_is_no_document_is_unreadable(stage: Stage, name: str, fault: str) -> None:
+def test_a_page_that_is_no_document_is_unreadable(host: RecordingHost, name: str, fault: str) -> None:
     esp = sent(DOCUMENTS)
     esp.faults.add(Fault(fault, path="/marketing/", times=None, after=1))
-    stage.show(esp.app)
+    host.show(esp.app)
     with pytest.raises(AnswerUnreadable):
-        documents(the(stage, name))
+        documents(the(host, name))
 
 
-def test_a_listing_that_leads_back_is_unreadable(stage: Stage) -> None:
+def test_a_listing_that_leads_back_is_unreadable(host: RecordingHost) -> None:
     page = {"result": [{"id": "s1"}], "_metadata": {"next": "https://api.sendgrid.com/v3/x?page_token=again"}}
-    stage.show(answering(new_esp().app, "/singlesends$", json.dumps(page).encode()))
+    host.show(answering(new_esp().app, "/singlesends$", json.dumps(page).encode()))
     with pytest.raises(AnswerUnreadable, match="leads back"):
-        documents(the(stage, "single_sends"))
+        documents(the(host, "single_sends"))
 
 
-def test_a_single_send_says_when_it_changed_and_vanishes_from_the_listing(stage: Stage) -> None:
+def test_a_single_send_says_when_it_changed_and_vanishes_from_the_listing(host: RecordingHost) -> None:
     esp = sent(2)
-    stage.show(esp.app)
-    stream = the(stage, "single_sends")
+    host.show(esp.app)
+    stream = the(host, "single_sends")
     assert {stream.changed_at(document) for document in documents(stream)} == {moment(1), moment(2)}
     esp.remove_single_send("s1")
     assert listed(stream) == {"s2"}
 
 
 @pytest.mark.parametrize("kind", [*SUPPRESSIONS, "group_suppressions", "contacts", "list_members"])
-def test_a_listing_shows_everything_that_is_there_now(stage: Stage, kind: str) -> None:
+def test_a_listing_shows_everything_that_is_there_now(host: RecordingHost, kind: str) -> None:
     esp = new_esp()
     for n in range(1, DOCUMENTS + 1):
         put(esp, kind, n)
-    stage.show(esp.app)
-    stream = the(stage, kind)
+    host.show(esp.app)
+    stream = the(host, kind)
     assert listed(stream) == {stream.key(document) for document in documents(stream)}
     assert len(listed(stream)) == DOCUMENTS
 
@@ -277,32 +277,32 @@ def put(esp: Esp, kind: str, n: int) -> None:
         esp.add_contact(person(n), lists=ESP.opt_in_lists)
 
 
-def test_a_suppression_that_was_lifted_is_not_in_the_listing(stage: Stage) -> None:
+def test_a_suppression_that_was_lifted_is_not_in_the_listing(host: RecordingHost) -> None:
     esp = new_esp()
     for n in (1, 2):
         esp.suppress("bounces", person(n), moment(n))
     esp.lift_suppression("bounces", person(1))
-    stage.show(esp.app)
-    assert listed(the(stage, "bounces")) == {f"{person(2)}/{int(moment(2).timestamp())}"}
+    host.show(esp.app)
+    assert listed(the(host, "bounces")) == {f"{person(2)}/{int(moment(2).timestamp())}"}
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "events"])
-def test_every_stream_says_what_right_it_needs(stage: Stage, name: str) -> None:
-    assert the(stage, name).right
+def test_every_stream_says_what_right_it_needs(host: RecordingHost, name: str) -> None:
+    assert the(host, name).right
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in {"events", "messages"}])
-def test_a_scope_that_the_key_lacks_is_named_by_one_call(stage: Stage, name: str) -> None:
-    stage.show(answering(new_esp().app, "/scopes$", b'{"scopes": ["mail.send"]}'))
-    stream = the(stage, name)
+def test_a_scope_that_the_key_lacks_is_named_by_one_call(host: RecordingHost, name: str) -> None:
+    host.show(answering(new_esp().app, "/scopes$", b'{"scopes": ["mail.send"]}'))
+    stream = the(host, name)
     assert stream.probe
     with pytest.raises(AccessDenied, match=f"no scope {stream.right}$"):
         stream.probe()
-    assert len(stage.calls) == 1
+    assert len(host.calls) == 1
 
 
 @pytest.mark.parametrize("key", ["SG.demo", "SG.demo-read-only"])
-def test_a_key_that_may_read_has_all_scopes(stage: Stage, key: str) -> None:
-    stage.show(new_esp().app)
-    probes: list[Any] = [the(stage, name, key=key).probe for name in NAMES]
+def test_a_key_that_may_read_has_all_scopes(host: RecordingHost, key: str) -> None:
+    host.show(new_esp().app)
+    probes: list[Any] = [the(host, name, key=key).probe for name in NAMES]
     assert [probe() for probe in probes if probe] == [None] * 12

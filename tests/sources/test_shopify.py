@@ -11,8 +11,8 @@ from lifecycle.errors import AnswerUnreadable, RetryLater
 from lifecycle.sources import source_kind
 from lifecycle.sources.shopify import queries
 from lifecycle.sources.shopify.queries import KINDS
+from lifecycle.testing.cases import BEGIN, RecordingHost, answering, moment
 from tests.sources import shopify_server as server
-from tests.sources.cases import BEGIN, Stage, answering, moment
 from tests.sources.shopify_documents import document, gid
 from tests.sources.shopify_reading import filled, number, numbers, opened, read, refusal
 from tests.sources.shopify_server import SCHEMA, Shopify
@@ -33,9 +33,9 @@ every_kind = pytest.mark.parametrize("kind", [kind.name for kind in KINDS])
 
 
 @pytest.fixture
-def shopify(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Shopify:
+def shopify(host: RecordingHost, monkeypatch: pytest.MonkeyPatch) -> Shopify:
     shop = filled(monkeypatch)
-    stage.show(shop.app)
+    host.show(shop.app)
     return shop
 
 
@@ -52,30 +52,32 @@ def test_no_page_can_cost_more_than_shopify_allows(kind: queries.Kind) -> None:
 
 
 @every_kind
-def test_a_first_reading_and_a_later_one_give_the_same_documents(stage: Stage, shopify: Shopify, kind: str) -> None:
+def test_a_first_reading_and_a_later_one_give_the_same_documents(
+    host: RecordingHost, shopify: Shopify, kind: str
+) -> None:
     shopify.shelves["orders"][gid("Order", 3)]["lineItems"] *= 2
-    everything, changed = read(stage, kind), read(stage, kind, BEGIN)
+    everything, changed = read(host, kind), read(host, kind, BEGIN)
     assert numbers(everything) == list(range(1, 26))
     by_id = {item["id"]: item for item in changed}
     assert {item["id"]: item for item in everything} == by_id
-    assert all(opened(stage, kind).changed_at(item) for item in everything)
+    assert all(opened(host, kind).changed_at(item) for item in everything)
 
 
 @every_kind
-def test_a_later_reading_asks_for_what_changed_since(stage: Stage, shopify: Shopify, kind: str) -> None:
-    assert numbers(read(stage, kind, moment(21))) == [21, 22, 23, 24, 25]
+def test_a_later_reading_asks_for_what_changed_since(host: RecordingHost, shopify: Shopify, kind: str) -> None:
+    assert numbers(read(host, kind, moment(21))) == [21, 22, 23, 24, 25]
     assert not shopify.bulk.operations
 
 
 @every_kind
-def test_the_oldest_change_comes_first(stage: Stage, shopify: Shopify, kind: str) -> None:
+def test_the_oldest_change_comes_first(host: RecordingHost, shopify: Shopify, kind: str) -> None:
     shopify.put(kind, document(kind, 1, moment(30)))
-    assert [number(item) for item in read(stage, kind, moment(24))] == [24, 25, 1]
+    assert [number(item) for item in read(host, kind, moment(24))] == [24, 25, 1]
 
 
 @every_kind
-def test_a_listing_has_the_ids_of_all(stage: Stage, shopify: Shopify, kind: str) -> None:
-    stream = opened(stage, kind)
+def test_a_listing_has_the_ids_of_all(host: RecordingHost, shopify: Shopify, kind: str) -> None:
+    stream = opened(host, kind)
     assert stream.listing
     documents = [item for page in stream.listing() for item in page]
     assert {stream.key(item) for item in documents} == {str(n) for n in range(1, 26)}
@@ -83,14 +85,14 @@ def test_a_listing_has_the_ids_of_all(stage: Stage, shopify: Shopify, kind: str)
 
 
 @every_kind
-def test_an_empty_shop_is_read_to_its_end(stage: Stage, kind: str) -> None:
-    stage.show(Shopify().app)
-    assert read(stage, kind) == read(stage, kind, BEGIN) == []
+def test_an_empty_shop_is_read_to_its_end(host: RecordingHost, kind: str) -> None:
+    host.show(Shopify().app)
+    assert read(host, kind) == read(host, kind, BEGIN) == []
 
 
 @pytest.mark.parametrize("call", [4, 5])
 def test_nothing_is_lost_when_documents_change_or_vanish_while_we_read(
-    stage: Stage, shopify: Shopify, call: int
+    host: RecordingHost, shopify: Shopify, call: int
 ) -> None:
     def change() -> None:
         for n in (1, 9, 11, 20):
@@ -98,43 +100,43 @@ def test_nothing_is_lost_when_documents_change_or_vanish_while_we_read(
         for n in (2, 10, 12):
             shopify.take("orders", n)
 
-    stage.before_call[call] = change
-    assert {*range(1, 26)} - {2, 10, 12} <= {*numbers(read(stage, "orders", BEGIN))}
+    host.before_call[call] = change
+    assert {*range(1, 26)} - {2, 10, 12} <= {*numbers(read(host, "orders", BEGIN))}
 
 
-def test_all_lines_of_an_order_come(stage: Stage, shopify: Shopify, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_lines_of_an_order_come(host: RecordingHost, shopify: Shopify, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lifecycle.sources.shopify.reader.LINES_PAGE_SIZE", 5)
     line = shopify.shelves["orders"][gid("Order", 7)]["lineItems"][0]
     lines = [{**line, "id": gid("LineItem", 100 + n)} for n in range(queries.LINES_AT_FIRST + 12)]
     shopify.put("orders", document("orders", 7, moment(7), lineItems=lines))
     for since in (None, BEGIN):
-        order = next(item for item in read(stage, "orders", since) if item["id"] == gid("Order", 7))
+        order = next(item for item in read(host, "orders", since) if item["id"] == gid("Order", 7))
         assert [each["id"] for each in order["lineItems"]["nodes"]] == [each["id"] for each in lines]
         assert [*order["lineItems"]] == ["nodes"]
 
 
-def test_an_order_that_vanishes_while_its_lines_are_read_is_read_later(stage: Stage, shopify: Shopify) -> None:
+def test_an_order_that_vanishes_while_its_lines_are_read_is_read_later(host: RecordingHost, shopify: Shopify) -> None:
     order = shopify.shelves["orders"][gid("Order", 25)]
     order["lineItems"] *= queries.LINES_AT_FIRST + 1
-    stage.before_call[4] = lambda: shopify.take("orders", 25)
-    assert "vanished" in refusal(stage, "orders", RetryLater, moment(25))
+    host.before_call[4] = lambda: shopify.take("orders", 25)
+    assert "vanished" in refusal(host, "orders", RetryLater, moment(25))
 
 
 def test_deep_paging_begins_anew_at_the_last_change(
-    stage: Stage, shopify: Shopify, monkeypatch: pytest.MonkeyPatch
+    host: RecordingHost, shopify: Shopify, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("lifecycle.sources.shopify.reader.DEEPEST_PAGING", 20)
     monkeypatch.setattr("tests.sources.shopify_server.DEEPEST", 19)
-    assert {*numbers(read(stage, "products", BEGIN))} == {*range(1, 26)}
+    assert {*numbers(read(host, "products", BEGIN))} == {*range(1, 26)}
 
 
 def test_many_changes_of_one_moment_are_paged_through_by_cursor(
-    stage: Stage, shopify: Shopify, monkeypatch: pytest.MonkeyPatch
+    host: RecordingHost, shopify: Shopify, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("lifecycle.sources.shopify.reader.DEEPEST_PAGING", 10)
     for n in range(1, 26):
         shopify.put("products", document("products", n, BEGIN))
-    assert numbers(read(stage, "products", BEGIN)) == list(range(1, 26))
+    assert numbers(read(host, "products", BEGIN)) == list(range(1, 26))
 
 
 @pytest.mark.parametrize(
@@ -152,35 +154,35 @@ def test_many_changes_of_one_moment_are_paged_through_by_cursor(
     ids=str,
 )
 def test_a_page_that_does_not_say_whether_it_is_the_last_is_unreadable(
-    stage: Stage, shopify: Shopify, answer: object
+    host: RecordingHost, shopify: Shopify, answer: object
 ) -> None:
     granted = {"accessScopes": [{"handle": scope} for scope in server.SCOPES]}
     body = {"data": {"currentAppInstallation": granted, "products": answer}}
-    stage.show(answering(shopify.app, API, json.dumps(body).encode()))
-    refusal(stage, "products", AnswerUnreadable, BEGIN)
+    host.show(answering(shopify.app, API, json.dumps(body).encode()))
+    refusal(host, "products", AnswerUnreadable, BEGIN)
 
 
 @pytest.mark.parametrize("since", [None, BEGIN], ids=["first", "later"])
 def test_a_shop_without_companies_has_all_but_companies(
-    stage: Stage, shopify: Shopify, since: datetime | None, caplog: pytest.LogCaptureFixture
+    host: RecordingHost, shopify: Shopify, since: datetime | None, caplog: pytest.LogCaptureFixture
 ) -> None:
     shopify.has_b2b = False
-    assert [len(read(stage, kind.name, since)) for kind in KINDS] == [25, 25, 25, 0]
+    assert [len(read(host, kind.name, since)) for kind in KINDS] == [25, 25, 25, 0]
     assert "no companies are read" in caplog.text
-    listing = opened(stage, "companies").listing
+    listing = opened(host, "companies").listing
     assert listing
     assert [*listing()] == []
 
 
-def test_companies_come_with_orders_and_customers(stage: Stage, shopify: Shopify) -> None:
+def test_companies_come_with_orders_and_customers(host: RecordingHost, shopify: Shopify) -> None:
     company = {"company": {"id": gid("Company", 1), "name": "Lee & Sons", "externalId": "17"}}
     entity = {**company, "__typename": "PurchasingCompany"}
     shopify.put("orders", document("orders", 1, BEGIN, purchasingEntity=entity))
     shopify.put("customers", document("customers", 1, BEGIN, companyContactProfiles=[company]))
     for since in (None, BEGIN):
-        assert [item for item in read(stage, "orders", since) if item["purchasingEntity"] == company]
-        assert [item for item in read(stage, "customers", since) if item["companyContactProfiles"] == [company]]
+        assert [item for item in read(host, "orders", since) if item["purchasingEntity"] == company]
+        assert [item for item in read(host, "customers", since) if item["companyContactProfiles"] == [company]]
 
 
-def test_moments_are_asked_for_in_utc(stage: Stage, shopify: Shopify) -> None:
-    assert numbers(read(stage, "orders", datetime(2017, 12, 10, 21, tzinfo=UTC))) == [21, 22, 23, 24, 25]
+def test_moments_are_asked_for_in_utc(host: RecordingHost, shopify: Shopify) -> None:
+    assert numbers(read(host, "orders", datetime(2017, 12, 10, 21, tzinfo=UTC))) == [21, 22, 23, 24, 25]

@@ -6,8 +6,8 @@ from demo.esp import Esp, Pace
 from demo.shop import Shop
 from lifecycle.sources.sendgrid import SendGridEsp
 from lifecycle.sources.woocommerce import WooCommerceShop
+from lifecycle.testing.cases import StreamCase, moment, person
 from tests.sources import shopify_reading, shopware_documents
-from tests.sources.cases import Case, moment, person
 
 PAGE = 10
 OPT_IN = "Newsletter"
@@ -22,32 +22,40 @@ def new_esp() -> Esp:
     return esp
 
 
-woocommerce = partial(Case, "woocommerce", new=Shop, about=SHOP, login="ck_demo", password="cs_demo")
-sendgrid = partial(Case, "sendgrid", new=new_esp, about=ESP)
+woocommerce = partial(StreamCase, "woocommerce", new=Shop, config=SHOP, login="ck_demo", password="cs_demo")
+sendgrid = partial(StreamCase, "sendgrid", new=new_esp, config=ESP)
+exported = partial(sendgrid, wrap="{}".format, reader="export")
 
 
-def shop_case(stream: str) -> Case:
+def shop_case(stream: str) -> StreamCase:
     def put(shop: Shop, n: int) -> None:
         at = f"{moment(n):%Y-%m-%dT%H:%M:%S}"
         document = {"id": n, "status": "completed", "date_created_gmt": at, "date_modified_gmt": at}
         shop.shelves[stream].put(document)
 
-    return woocommerce(stream, f"/{stream}$", put, lambda shop, n: shop.shelves[stream].remove(n))
+    def take(shop: Shop, n: int) -> None:
+        shop.shelves[stream].remove(n)
+
+    return woocommerce(stream, f"/{stream}$", put, take, reader="listing", is_paged=True, shifts=True)
 
 
-def suppression_case(kind: str) -> Case:
+def suppression_case(kind: str) -> StreamCase:
     return sendgrid(
         kind,
         f"/suppression/{kind}$",
         lambda esp, n: esp.suppress(kind, person(n), moment(n), reason="gone"),
         lambda esp, n: esp.lift_suppression(kind, person(n)),
+        reader="suppressions",
+        is_paged=True,
+        shifts=True,
     )
 
 
-def counts_case(stream: str, what: str) -> Case:
-    return sendgrid(
-        stream, f"/stats/{what}$", lambda esp, n: esp.count(what, str(n)), wrap='{{"results": [{}]}}'.format
-    )
+def counts_case(stream: str, what: str) -> StreamCase:
+    def put(esp: Esp, n: int) -> None:
+        esp.count(what, str(n))
+
+    return sendgrid(stream, f"/stats/{what}$", put, wrap='{{"results": [{}]}}'.format, reader="campaigns")
 
 
 def put_message(esp: Esp, n: int) -> None:
@@ -58,17 +66,21 @@ def put_message(esp: Esp, n: int) -> None:
 
 CASES = [
     *map(shop_case, ("orders", "customers", "products")),
-    sendgrid("contacts", "/_files/", lambda esp, n: esp.add_contact(person(n)), wrap="{}".format),
-    sendgrid("list_members", "/_files/", lambda esp, n: esp.add_contact(person(n), lists=[OPT_IN]), wrap="{}".format),
+    exported("contacts", "/_files/", lambda esp, n: esp.add_contact(person(n))),
+    exported("list_members", "/_files/", lambda esp, n: esp.add_contact(person(n), lists=[OPT_IN])),
     *map(suppression_case, ("bounces", "blocks", "spam_reports", "unsubscribes", "invalid_emails")),
     sendgrid("group_suppressions", "/asm/suppressions", lambda esp, n: esp.leave_group(1, person(n), moment(n))),
-    sendgrid("messages", "/messages$", put_message, wrap='{{"messages": [{}]}}'.format),
+    sendgrid(
+        "messages", "/messages$", put_message, wrap='{{"messages": [{}]}}'.format, can_vanish=False, is_paged=True
+    ),
     sendgrid(
         "single_sends",
         "/singlesends$",
         lambda esp, n: esp.add_single_send(str(n), "Send", moment(n)),
         lambda esp, n: esp.remove_single_send(str(n)),
         wrap='{{"result": [{}]}}'.format,
+        reader="campaigns",
+        is_paged=True,
     ),
     *map(counts_case, ("single_send_stats", "automation_stats"), ("singlesends", "automations")),
     sendgrid(

@@ -37,8 +37,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from demo import clock as clocks
-from demo.clock import Clock
+from lifecycle.testing import clock as clocks
+from lifecycle.testing.clock import Clock
 
 HANDLED_INSIDE = frozenset({"page_shift", "job_failed", "job_stuck", "rows_rejected"})
 CUTTING = frozenset({"reset_mid_body", "truncated"})
