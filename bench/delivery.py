@@ -23,7 +23,7 @@ from typing import Any
 import psycopg
 
 from bench import _sink
-from demo import postgres
+from demo import marts, postgres
 from demo.chaos.night import rules
 from lifecycle import deliver, plan, settings, warehouse
 from lifecycle.destinations.sendgrid import writer as sendgrid
@@ -41,25 +41,27 @@ PAYLOAD = """jsonb_build_object('lifecycle_stage', 'active', 'lifecycle_stage_si
     'lifecycle_previous_stage', 'at_risk', 'lifecycle_orders', n % 17, 'lifecycle_revenue', (n % 9999) / 100.0,
     'lifecycle_last_order_on', '2025-11-03')"""
 
-# Everybody matches the rule of every audience; 35 % of the rows are members, 5 % are held out.
+# Everybody matches the rule of every audience; 35 % of the rows are members, 5 % are held out. The keys are made last.
 MARTS = """
-create schema marts;
-create table marts.contact_fields as
+alter table $marts.contact_fields drop constraint contact_fields_pkey;
+alter table $marts.audience_decisions drop constraint audience_decisions_pkey;
+alter table $marts.audience_members drop constraint audience_members_pkey;
+insert into $marts.contact_fields
 select md5(n::text)::uuid as person_id, 'person' || n || '@example.com' as email, %(payload)s as fields
 from generate_series(1, %(people)s) as n;
-create table marts.audience_decisions as
+insert into $marts.audience_decisions
 select 'audience_' || a as audience, md5(n::text)::uuid as person_id, 'Lifecycle: ' || a as list_name, 50 as priority,
     case when place = 0 then 'holdout' when place < 8 then 'member' else 'excluded' end as outcome,
     case when place >= 8 then 'lower priority' end as exclusion,
     'stage active since 2025-11-03' as reason
 from generate_series(1, %(people)s) as n, generate_series(1, %(audiences)s) as a,
     lateral (select (n * 7 + a * 3) % 20 as place) as places;
-create table marts.audience_members as
+insert into $marts.audience_members
 select audience, person_id, email, list_name, priority, outcome = 'holdout' as is_holdout, reason
-from marts.audience_decisions inner join marts.contact_fields using (person_id) where outcome <> 'excluded';
-alter table marts.contact_fields add primary key (person_id);
-alter table marts.audience_decisions add primary key (audience, person_id);
-alter table marts.audience_members add primary key (audience, person_id);
+from $marts.audience_decisions inner join $marts.contact_fields using (person_id) where outcome <> 'excluded';
+alter table $marts.contact_fields add primary key (person_id);
+alter table $marts.audience_decisions add primary key (audience, person_id);
+alter table $marts.audience_members add primary key (audience, person_id);
 """
 
 # The provider carries a plan out, to the row.
@@ -106,7 +108,7 @@ def timed(url: str, *statements: str, **values: int) -> float:
     """Seconds that statements take, with numbers put where they name them."""
     sizes = {"people": PEOPLE, "audiences": AUDIENCES, "one_in": round(1 / CHANGED)}
     began = time.perf_counter()
-    with psycopg.connect(url, autocommit=True) as connection:
+    with warehouse.connect(url, autocommit=True) as connection:
         for statement in statements:
             bound = statement.replace("%(payload)s", PAYLOAD)
             for name, value in (sizes | values).items():
@@ -123,7 +125,7 @@ def planning() -> dict[str, float]:
         f"audience_{a}": settings.Audience(list=f"Lifecycle: {a}", stages=["active"]) for a in range(1, AUDIENCES + 1)
     }
     given = rules().model_copy(update={"audiences": names})
-    timed(url, MARTS)
+    timed(url, marts.ddl("contact_fields", "audience_decisions", "audience_members"), MARTS)
     timed(url, "vacuum analyze")
     began = time.perf_counter()
     run_id = plan.run(url, RUN_DATE, given)

@@ -18,14 +18,7 @@ AUDIENCES = {"vip": "VIP", "at_risk": "At risk", "lapsed": "Lapsed"}
 FIELDS: dict[str, settings.FieldType] = {"lifecycle_orders": "Number", "lifecycle_stage": "Text"}
 SECONDS = 1.0
 
-MARTS = """
-create schema if not exists marts;
-create table if not exists marts.contact_fields (person_id uuid primary key, email text, fields jsonb);
-create table if not exists marts.audience_members (
-    audience text, person_id uuid, email text, list_name text, is_holdout boolean);
-create table if not exists marts.audience_decisions (
-    audience text, person_id uuid, list_name text, outcome text, exclusion text, reason text);
-"""
+MARTS = ("contact_fields", "audience_members", "audience_decisions")
 
 DERIVE = """
 truncate marts.contact_fields, marts.audience_members, marts.audience_decisions;
@@ -40,12 +33,12 @@ insert into marts.contact_fields
 select person_id, email, jsonb_build_object('lifecycle_orders', points, 'lifecycle_stage', 'stage ' || points % 3)
 from person where not is_suppressed;
 insert into marts.audience_decisions
-select audience, person_id, lists.name, case when is_suppressed then 'excluded' else 'member' end,
+select audience, person_id, lists.name, 50, case when is_suppressed then 'excluded' else 'member' end,
     case when is_suppressed then 'suppressed' end, 'by the account'
 from person cross join unnest(audiences) as audience
 join (values ('vip', 'VIP'), ('at_risk', 'At risk'), ('lapsed', 'Lapsed')) as lists (key, name) on lists.key = audience;
 insert into marts.audience_members
-select audience, person_id, email, list_name, false
+select audience, person_id, email, list_name, priority, false, reason
 from marts.audience_decisions join person using (person_id) where outcome = 'member';
 """
 

@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from demo import marts
 from demo.chaos.night import AUDIENCES, MARTS
 from demo.esp import Esp, Pace
 from demo.shop import Shop
@@ -77,7 +78,7 @@ class Town:
         streams = [("sendgrid", stream) for stream in (*SUPPRESSIONS, "contacts", "list_members")]
         shelves = [("woocommerce", stream) for stream in ("orders", "customers", "products")]
         warehouse.prepare(self.url, [*streams, *shelves])
-        self.query(MARTS)
+        self.query(marts.ddl(*MARTS))
         for _ in range(self.dice.randint(20, 120)):
             self._move_in()
 

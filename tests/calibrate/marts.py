@@ -5,15 +5,13 @@ from datetime import date, timedelta
 from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
+from demo.marts import ddl
 from lifecycle import settings, warehouse
 
 START = date(2017, 1, 1)
-MARTS = """
-create schema marts;
-create table marts.persons (person_id uuid primary key, account_id uuid);
-create table marts.purchase_days (
-    person_id uuid, shop text, business_day date, orders integer, priced_orders integer,
-    gross numeric, refunded numeric, net numeric, primary key (person_id, shop, business_day));
+PERSON = """
+insert into marts.persons (person_id, first_seen_on, consent_state, account_id) values (%s, '2017-01-01', 'granted', %s)
+on conflict do nothing
 """
 DAYS = {"at_risk": {"after_days": 30}, "lapsed": {"after_days": 60}, "lost": {"after_days": 90}}
 #: The version that holds on a day is the newest of those that hold from that day or an earlier one.
@@ -55,7 +53,7 @@ class Marts:
         self.url = url
         warehouse.prepare(url, [])
         self.database = warehouse.connect(url, autocommit=True)
-        self.database.execute(MARTS.encode())
+        self.database.execute(ddl("persons", "purchase_days").encode())
 
     def begin(self) -> None:
         """Begin anew: nobody has bought, nothing was learnt."""
@@ -69,15 +67,16 @@ class Marts:
     ) -> None:
         """Let a person buy on these days, as a company's contact or for themselves."""
         known = [person(number), person(-number) if account else None]
-        self.database.execute("insert into marts.persons values (%s, %s) on conflict do nothing", known)
+        self.database.execute(PERSON, known)
         self.bought([(person(number), shop, day(each), net) for each in days])
 
     def bought(self, rows: list[tuple[UUID, str, date, float]]) -> None:
         """Store purchase days: person, shop, day, net."""
         with self.database.cursor() as cursor:
             cursor.executemany(
-                "insert into marts.purchase_days (person_id, shop, business_day, orders, priced_orders, net)"
-                " values (%s, %s, %s, 1, 1, %s)",
+                "insert into marts.purchase_days"
+                " (person_id, shop, business_day, currency, orders, priced_orders, gross, refunded, net)"
+                " values (%s, %s, %s, 'CHF', 1, 1, 0, 0, %s)",
                 rows,
             )
 

@@ -3,6 +3,7 @@
 from datetime import date, timedelta
 from typing import Any
 
+from demo import marts
 from lifecycle import settings, warehouse
 
 LAST = date(2017, 12, 31)
@@ -10,64 +11,75 @@ FIRST = date(2017, 10, 1)
 ADA = "0004c4c7-ea45-8595-b53a-127673424bef"
 HOSTILE = "<script>alert('x')</script>"
 
-TABLES = """
-create schema marts;
-create table marts.stage_builds (build_id integer, run_date date);
-create table marts.stage_daily (
-    ruleset text, day date, stage text, opening integer, entered integer, "left" integer, persons integer);
-create table marts.stage_daily_by_shop (
-    shop text, ruleset text, day date, stage text, opening integer, entered integer, "left" integer, persons integer);
-create table marts.stage_moves (
-    shop text, ruleset text, day date, from_stage text, to_stage text, persons bigint, is_win_back boolean);
-create table marts.cohorts (
-    cohort_month date, month date, months_since integer, persons integer, buyers integer, retention numeric);
-create table marts.cohorts_by_shop (
-    shop text, cohort_month date, month date, months_since integer, persons integer, buyers integer, retention numeric);
-create table marts.framework_phases (framework text, stage text, phase text, position integer);
-create table marts.engagement_by_stage (stage text, engagement text, persons integer);
-create table marts.engagement_daily (
-    day date, delivered integer, opened integer, clicked integer, bounced integer, unsubscribed integer);
-create table marts.contact_scenarios (
-    scenario text, position integer, name text, german_name text, description text, german_description text, stage text,
-    market text, trigger text, is_measured boolean, after_days integer, due_within_days integer, channel text,
-    race text, is_always_on boolean, audience text, recognised_by text, recognised_as text);
-create table marts.contact_gap (
-    scenario text, month date, concerned integer, due integer, contacted_in_time integer, contacted_late integer,
-    pending integer, not_contacted integer, held_out integer, not_contactable integer, not_due integer,
-    contacts integer, opened integer, clicked integer, purchased integer, response_days integer, verdict text,
-    worth numeric, worth_low numeric, worth_high numeric, worth_audience text, worth_contacted integer,
-    worth_held_out integer);
-create table marts.contact_gap_daily (
-    scenario text, day date, audience text, standing text, exclusion text, concerned integer,
-    contacted_in_time integer, contacted_late integer, pending integer, not_contacted integer, held_out integer,
-    not_contactable integer, not_due integer);
-create table marts.audience_effects (
-    audience text, metric text, window_days integer, started_on date, through_on date, contacted bigint,
-    held_out bigint, contacted_mean numeric, held_out_mean numeric, lift numeric, standard_error numeric, low numeric,
-    high numeric, always_low numeric, always_high numeric, split_z double precision, is_split_as_planned boolean,
-    verdict text);
-create table marts.customers (
-    person_id uuid, email text, ruleset text, stage text, stage_since date, next_stage text, next_transition_on date,
-    vip boolean, engagement text, consent_state text, consent_basis text, first_seen_on date, orders integer,
-    revenue numeric, as_of date);
-create table marts.stage_intervals (
-    person_id uuid, ruleset text, stage text, valid_from date, valid_to date, cause text);
-create table marts.purchase_days (
-    person_id uuid, shop text, business_day date, currency text, orders integer, net numeric);
-create table marts.messages (
-    message_id text, person_id uuid, delivered_on date, subject text, is_opened boolean, is_clicked boolean,
-    opened_on date, clicked_on date);
-create table marts.consent_evidence (
-    person_id uuid, source text, statement text, says text, said_at timestamptz, precedence integer,
-    is_decisive boolean);
-create table marts.stage_corrections (
-    subject_id uuid, subject_kind text, ruleset text, occurred_on date, believed_stage text, stage text, known_on date);
-grant usage on schema marts to lifecycle_figures, lifecycle_people;
-grant select on all tables in schema marts to lifecycle_figures;
-revoke select on marts.customers, marts.stage_intervals, marts.purchase_days, marts.messages, marts.consent_evidence,
-    marts.stage_corrections from lifecycle_figures;
-grant select on marts.customers, marts.stage_intervals, marts.purchase_days, marts.messages, marts.consent_evidence,
-    marts.stage_corrections to lifecycle_people;
+MARTS = (
+    "stage_builds",
+    "stage_daily",
+    "stage_daily_by_shop",
+    "stage_moves",
+    "cohorts",
+    "cohorts_by_shop",
+    "framework_phases",
+    "engagement_by_stage",
+    "engagement_daily",
+    "contact_scenarios",
+    "contact_gap",
+    "contact_gap_daily",
+    "audience_effects",
+    "customers",
+    "stage_intervals",
+    "purchase_days",
+    "messages",
+    "consent_evidence",
+    "stage_corrections",
+)
+
+#: Table → the columns of its rows below, where these are not all.
+COLUMNS = {
+    "marts.stage_builds": "build_id, run_date",
+    "marts.cohorts": "cohort_month, month, months_since, persons, buyers, retention",
+    "marts.cohorts_by_shop": "shop, cohort_month, month, months_since, persons, buyers, retention",
+    "marts.contact_gap": (
+        "scenario, month, concerned, due, contacted_in_time, contacted_late, pending, not_contacted, "
+        "held_out, not_contactable, not_due, contacts, opened, clicked, purchased, response_days, "
+        "verdict, worth, worth_low, worth_high, worth_audience, worth_contacted, worth_held_out"
+    ),
+    "marts.audience_effects": (
+        "audience, metric, window_days, started_on, through_on, contacted, held_out, contacted_mean, "
+        "held_out_mean, lift, standard_error, low, high, always_low, always_high, split_z, "
+        "is_split_as_planned, verdict"
+    ),
+    "marts.customers": (
+        "person_id, email, ruleset, stage, stage_since, next_stage, next_transition_on, vip, engagement, "
+        "consent_state, consent_basis, first_seen_on, orders, revenue, as_of"
+    ),
+    "marts.stage_intervals": "person_id, ruleset, stage, valid_from, valid_to, cause",
+    "marts.purchase_days": "person_id, shop, business_day, currency, orders, net",
+    "marts.messages": "message_id, person_id, delivered_on, subject, is_opened, is_clicked, opened_on, clicked_on",
+    "marts.consent_evidence": "person_id, source, statement, says, said_at, precedence, is_decisive",
+    "marts.stage_corrections": "subject_id, subject_kind, ruleset, occurred_on, believed_stage, stage, known_on",
+    "raw.deletion_check": "source, stream, run_date, checked_at, listed, vanished, returned",
+    "quality.result": "run_date, gate, suite, expectation, column_name, severity, success, observed, threshold",
+}
+
+# Columns that the contracts want filled and the page does not read.
+UNREAD = """
+alter table $marts.stage_builds alter rules_hash set default '', alter is_whole set default false,
+    alter persons set default 0, alter accounts set default 0, alter built_at set default now();
+alter table $marts.cohorts alter orders set default 0, alter revenue set default 0, alter revenue_to_date set default 0;
+alter table $marts.cohorts_by_shop alter orders set default 0, alter revenue set default 0,
+    alter revenue_to_date set default 0;
+alter table $marts.customers alter is_late_entry set default false, alter purchase_days set default 1;
+alter table $marts.purchase_days alter priced_orders set default 1, alter gross set default 0,
+    alter refunded set default 0;
+alter table $marts.consent_evidence alter is_former set default false;
+"""
+GRANTS = """
+grant usage on schema $marts to lifecycle_figures, lifecycle_people;
+grant select on all tables in schema $marts to lifecycle_figures;
+revoke select on $marts.customers, $marts.stage_intervals, $marts.purchase_days, $marts.messages,
+    $marts.consent_evidence, $marts.stage_corrections from lifecycle_figures;
+grant select on $marts.customers, $marts.stage_intervals, $marts.purchase_days, $marts.messages,
+    $marts.consent_evidence, $marts.stage_corrections to lifecycle_people;
 """
 
 ROWS: dict[str, list[tuple[Any, ...]]] = {
@@ -114,11 +126,11 @@ ROWS: dict[str, list[tuple[Any, ...]]] = {
             "enters_stage", True, 0, 3, "email", "Engage", True, "at_risk", "list", "Lifecycle: at risk",
         ),
         (
-            "basket", 2, "Basket reminder", "Warenkorb", None, None, "prospect", "b2c", "fills_basket", False, 0, 1,
+            "basket", 2, "Basket reminder", "Warenkorb", "", "", "prospect", "b2c", "fills_basket", False, 0, 1,
             "email", "Act", True, None, None, None,
         ),
         (
-            "lookalike", 3, "Look-alike", "Zwillinge", None, None, "prospect", "b2c", "in_stage", True, 0, 30, "paid",
+            "lookalike", 3, "Look-alike", "Zwillinge", "", "", "prospect", "b2c", "in_stage", True, 0, 30, "paid",
             "Reach", True, None, None, None,
         ),
     ],
@@ -223,16 +235,13 @@ def fill(url: str) -> None:
     """Create all tables and fill them."""
     warehouse.prepare(url, [])
     with warehouse.connect(url) as connection:
-        connection.execute(TABLES.encode())
-        connection.execute(DELIVERIES.encode())
+        for statements in (marts.ddl(*MARTS), UNREAD, GRANTS, DELIVERIES):
+            connection.execute(statements.encode())
         for table, rows in ROWS.items():
-            columns = {"raw.deletion_check": "(source, stream, run_date, checked_at, listed, vanished, returned)"}
-            columns["quality.result"] = (
-                "(run_date, gate, suite, expectation, column_name, severity, success, observed, threshold)"
-            )
+            columns = f"({COLUMNS[table]})" if table in COLUMNS else ""
             places = ", ".join(["%s"] * len(rows[0]))
             with connection.cursor() as cursor:
-                cursor.executemany(f"insert into {table} {columns.get(table, '')} values ({places})".encode(), rows)
+                cursor.executemany(f"insert into {table} {columns} values ({places})".encode(), rows)
         _count(connection, "marts.stage_daily", (), "default", 1)
         _count(connection, "marts.stage_daily", (), "companies", 1000)
         _count(connection, "marts.stage_daily_by_shop", ("north",), "default", 5000)
