@@ -1,6 +1,6 @@
 {# The kinds of shop that the marketer's file connects, in alphabetical order. #}
 {% macro connected_kinds() -%}
-    {{ return(var("lifecycle")["shops"].values() | map(attribute="kind") | unique | sort) }}
+    {{ return(settings()["shops"].values() | map(attribute="kind") | unique | sort) }}
 {%- endmacro %}
 
 {# Is there a shop of this kind? Models of other kinds are not built. #}

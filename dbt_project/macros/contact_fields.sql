@@ -21,7 +21,7 @@
 {# What audiences add: column of marts.customers → the audiences whose members carry it. #}
 {% macro columns_of_audiences() -%}
     {%- set added = {} -%}
-    {%- for name, audience in var("lifecycle")["audiences"].items() -%}
+    {%- for name, audience in settings()["audiences"].items() -%}
         {%- for column in audience.get("fields", []) -%}
             {%- do added.setdefault(column, []).append(name) -%}
         {%- endfor -%}

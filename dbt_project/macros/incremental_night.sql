@@ -28,7 +28,7 @@
 
 {# A hash of everything but documents that the stages depend on. #}
 {% macro rules_hash() -%}
-    {%- set rules = var("lifecycle") -%}
+    {%- set rules = settings() -%}
     {{
         return(
             local_md5(

@@ -1,5 +1,5 @@
 {# One of the marketer's figures for measuring the gap. #}
-{% macro measuring(name) -%} {{ return(var("lifecycle")["measuring"][name]) }} {%- endmacro %}
+{% macro measuring(name) -%} {{ return(settings()["measuring"][name]) }} {%- endmacro %}
 
 {# The first day of a date's month. A time without a zone needs no conversion, which would take most of the time. #}
 {% macro month_of(day) -%}
@@ -54,7 +54,7 @@
     {%- for row in run_query("select * from " ~ catalogue ~ " order by position").rows -%}
         {%- do lines.append(row | join("|")) -%}
     {%- endfor -%}
-    {%- set inputs = [sql_hash("int_scenario_months"), var("lifecycle")["measuring"], lines] -%}
+    {%- set inputs = [sql_hash("int_scenario_months"), settings()["measuring"], lines] -%}
     {{ return(local_md5(tojson(inputs, sort_keys=true))) }}
 {%- endmacro %}
 

@@ -35,7 +35,7 @@
         {%- set rows = run_query(in_force).rows -%}
     {%- endif -%}
     {%- set versions = [] -%}
-    {%- for name, ruleset in var("lifecycle")["stages"]["rulesets"].items() -%}
+    {%- for name, ruleset in settings()["stages"]["rulesets"].items() -%}
         {%- set known = rows | selectattr("ruleset", "equalto", name) | list -%}
         {%- do versions.extend(known) -%}
         {%- if not known -%}

@@ -1,2 +1,2 @@
 {# Are there several shops to choose from? With a single one, what all shops have is what it has. #}
-{% macro has_several_shops() -%} {{ return(var("lifecycle")["shops"] | length > 1) }} {%- endmacro %}
+{% macro has_several_shops() -%} {{ return(settings()["shops"] | length > 1) }} {%- endmacro %}

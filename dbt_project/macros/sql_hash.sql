@@ -55,7 +55,7 @@
 {% macro filling_hash() -%}
     {%- set inputs = [sql_hash(model.name)] -%}
     {%- if "model.lifecycle.stg_settings__" in model.depends_on.nodes | join(" ") -%}
-        {%- do inputs.append(tojson(var("lifecycle")["shops"], sort_keys=true)) -%}
+        {%- do inputs.append(tojson(settings()["shops"], sort_keys=true)) -%}
     {%- endif -%}
     {{ return(local_md5(inputs | join)) }}
 {%- endmacro %}

@@ -3,7 +3,7 @@
     day of each person, and of each account, whose purchases are those of all its members.
 #}
 {% macro stage_moments(rulesets) -%}
-    {%- set shops = var("lifecycle")["shops"] -%}
+    {%- set shops = settings()["shops"] -%}
     {%- set with_accounts = [] -%}
     {%- for shop in shops.values() -%}
         {%- if shop["kind"] in ["shopify", "shopware"] or shop.get(
@@ -111,7 +111,7 @@
 #}
 {% macro judged_moments() -%}
     {%- set is_personal = (
-        var("lifecycle")["stages"]["rulesets"].values()
+        settings()["stages"]["rulesets"].values()
         | selectattr("kind", "equalto", "personal")
         | list
     ) -%}

@@ -3,7 +3,7 @@
 
 {# Each rule set with each stage, in their orders. #}
 {% macro stages_of_rulesets() -%}
-    {%- for ruleset in var("lifecycle")["stages"]["rulesets"] -%}
+    {%- for ruleset in settings()["stages"]["rulesets"] -%}
         {%- set outer = loop -%}
         {%- for stage in stages() %}
             select

@@ -1,7 +1,7 @@
 {{ config(materialized="view") }}
 
 -- who matches an audience's own rules, whatever their consent, and why nobody may write to them
-{% for name, audience in var("lifecycle")["audiences"].items() %}
+{% for name, audience in settings()["audiences"].items() %}
     {% set condition = audience.get("where") %}
     {% set days = audience.get("entered_within_days") %}
     select

@@ -1,7 +1,7 @@
 {{ config(materialized="view") }}
 
 {#- how many days back any rule looks: further back, nothing is counted -#}
-{%- set rules = var("lifecycle") -%}
+{%- set rules = settings() -%}
 {%- set cap_days = (rules.get("contact_cap") or {}).get("days", 0) -%}
 {%- set sorting_lists = [] -%}
 {%- set looks_back = [cap_days] -%}

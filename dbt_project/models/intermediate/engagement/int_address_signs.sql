@@ -11,7 +11,7 @@
 }}
 
 {%- set has_events = has_event_files() -%}
-{%- set timezone = literal(var("lifecycle")["timezone"]) -%}
+{%- set timezone = literal(settings()["timezone"]) -%}
 
 -- A row holds from the day of its latest sign until the day of the next one to come. It is derived again when
 -- the run date is outside of these days, or something landed.

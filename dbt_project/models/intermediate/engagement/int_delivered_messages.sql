@@ -9,7 +9,7 @@
         post_hook="{{ record_filling_sql() }}",
     )
 }}
-{%- set timezone = literal(var("lifecycle")["timezone"]) %}
+{%- set timezone = literal(settings()["timezone"]) %}
 {%- set texts = [
     "email",
     "subject",

@@ -1,4 +1,4 @@
-{%- set rules = var("lifecycle")["engagement"] -%}
+{%- set rules = settings()["engagement"] -%}
 {%- set since = add_days(run_date(), -rules["engaged_days"]) -%}
 
 with
@@ -9,7 +9,7 @@ with
             email,
             reason = 'block' as is_passing,
             coalesce(
-                {{ business_day("created_at", literal(var("lifecycle")["timezone"])) }}, {{ run_date() }}
+                {{ business_day("created_at", literal(settings()["timezone"])) }}, {{ run_date() }}
             ) as refused_on
         from {{ ref("stg_sendgrid__suppressions") }}
         where not is_deleted and email is not null and reason in ('bounce', 'block', 'invalid_email')

@@ -41,7 +41,7 @@ with
         select
             persons.person_id,
             members.list_name,
-            {{ business_day("members.created_at", literal(var("lifecycle")["timezone"])) }} as entered_on,
+            {{ business_day("members.created_at", literal(settings()["timezone"])) }} as entered_on,
             null as left_on
         from {{ ref("stg_sendgrid__list_members") }} as members
         inner join persons on persons.email = members.email

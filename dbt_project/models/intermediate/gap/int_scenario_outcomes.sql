@@ -82,7 +82,7 @@ with
                         {{
                             business_day(
                                 "evidence.said_at",
-                                literal(var("lifecycle")["timezone"]),
+                                literal(settings()["timezone"]),
                             )
                         }},
                         cast('1900-01-01' as date)

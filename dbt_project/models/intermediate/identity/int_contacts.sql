@@ -10,7 +10,7 @@ with
         where
             not is_deleted
             and email is not null
-            and {{ business_day("created_at", literal(var("lifecycle")["timezone"])) }} <= {{ run_date() }}
+            and {{ business_day("created_at", literal(settings()["timezone"])) }} <= {{ run_date() }}
     )
 
 select identity_id, first_name, last_name, country

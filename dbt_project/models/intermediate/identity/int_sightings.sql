@@ -18,7 +18,7 @@
 }}
 
 -- depends_on: {{ ref("int_noted_subjects") }}
-{%- set house_zone = literal(var("lifecycle")["timezone"]) -%}
+{%- set house_zone = literal(settings()["timezone"]) -%}
 {%- set applied_merges = existing_relation("intermediate", "int_applied_merges") %}
 
 with
@@ -62,7 +62,7 @@ with
             cast(null as uuid) as account_id,
             {{ business_day("created_at", house_zone) }} as seen_on,
             not is_deleted
-            and list_name in ({{ literals(var("lifecycle")["esp"].get("opt_in_lists", [])) }}) as is_there,
+            and list_name in ({{ literals(settings()["esp"].get("opt_in_lists", [])) }}) as is_there,
             loaded_at
         from {{ ref("stg_sendgrid__list_members") }}
         where {{ landed_since_last_build("member") }}

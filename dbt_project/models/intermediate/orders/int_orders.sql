@@ -76,7 +76,7 @@ with
             owned.*,
             coalesce(merges.surviving_person_id, owned.identity_id) as person_id,
             case
-                when owned.order_currency = {{ literal(var("lifecycle")["currency"]) }} then 1 else rates.rate
+                when owned.order_currency = {{ literal(settings()["currency"]) }} then 1 else rates.rate
             end as exchange_rate,
             not owned.is_deleted
             and not owned.is_draft

@@ -8,7 +8,7 @@
         post_hook=["{{ count_movements() }}", "{{ analyze_if_all_is_new() }}"],
     )
 }}
-{%- set rulesets = var("lifecycle")["stages"]["rulesets"] %}
+{%- set rulesets = settings()["stages"]["rulesets"] %}
 {%- set person_or_account = "ruleset, subject_id" if rulesets | length > 1 else "subject_id" %}
 {%- set line = "partition by " ~ person_or_account ~ " order by day, is_purchase" %}
 

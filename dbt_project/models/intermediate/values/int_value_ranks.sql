@@ -1,4 +1,4 @@
-{%- set vip = var("lifecycle")["vip"] -%}
+{%- set vip = settings()["vip"] -%}
 
 with
     cuts as (

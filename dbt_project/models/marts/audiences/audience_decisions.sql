@@ -1,4 +1,4 @@
-{%- set cap = var("lifecycle").get("contact_cap") -%}
+{%- set cap = settings().get("contact_cap") -%}
 
 with
     audiences as (select * from {{ ref("stg_settings__audiences") }}),

@@ -82,7 +82,7 @@ with
             'existing_customer' as statement,
             cast(null as timestamptz) as said_at
         from {{ ref("purchase_days") }}
-        where {{ literal(var("lifecycle")["consent"]["existing_customers"]) }}
+        where {{ literal(settings()["consent"]["existing_customers"]) }}
     ),
 
     statements as (

@@ -1,5 +1,5 @@
 {{ config(materialized="view") }}
-{%- set machines_count = var("lifecycle")["engagement"].get("machine_opens_count", false) %}
+{%- set machines_count = settings()["engagement"].get("machine_opens_count", false) %}
 
 with
     -- where events tell of a message, only they know whether a person opened it

@@ -30,7 +30,7 @@ select
     person_id,
     shop,
     business_day,
-    {{ literal(var("lifecycle")["currency"]) }} as currency,
+    {{ literal(settings()["currency"]) }} as currency,
     cast(count(*) as integer) as orders,
     cast(count(gross) as integer) as priced_orders,
     cast(coalesce(sum(round(gross, 2)), 0) as {{ money() }}) as gross,

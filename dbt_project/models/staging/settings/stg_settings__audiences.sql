@@ -2,7 +2,7 @@
 
 with
     source as (
-        {% for name, audience in var("lifecycle")["audiences"].items() %}
+        {% for name, audience in settings()["audiences"].items() %}
             select
                 cast({{ literal(name) }} as {{ dbt.type_string() }}) as audience,
                 {{ loop.index }} as position,

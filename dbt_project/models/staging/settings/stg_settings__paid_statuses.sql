@@ -2,7 +2,7 @@
 
 with
     source as (
-        {% for name, shop in var("lifecycle")["shops"].items() %}
+        {% for name, shop in settings()["shops"].items() %}
             {% set outer = loop %}
             {% for status in shop["paid_statuses"] %}
                 select

@@ -2,7 +2,7 @@
 
 with
     source as (
-        {% for name, ruleset in var("lifecycle")["stages"]["rulesets"].items() %}
+        {% for name, ruleset in settings()["stages"]["rulesets"].items() %}
             select
                 cast({{ literal(name) }} as {{ dbt.type_string() }}) as ruleset,
                 {{ loop.index }} as position,

@@ -1,8 +1,8 @@
-{{ config(materialized="view") }}
+{{ config(materialized="view") }} {{ require_settings() }}
 
 with
     source as (
-        {% for name, shop in var("lifecycle")["shops"].items() %}
+        {% for name, shop in settings()["shops"].items() %}
             select
                 cast({{ literal(name) }} as {{ dbt.type_string() }}) as shop,
                 cast({{ literal(shop["kind"]) }} as {{ dbt.type_string() }}) as kind,

@@ -2,7 +2,7 @@
 
 with
     source as (
-        {% for name, shop in var("lifecycle")["shops"].items() %}
+        {% for name, shop in settings()["shops"].items() %}
             {% for method in shop.get("test_payment_methods", []) %}
                 select
                     cast({{ literal(name) }} as {{ dbt.type_string() }}) as shop,
