@@ -31,6 +31,7 @@ from lifecycle.testing.cases import RUN_DATE, RecordingHost, StreamCase, answeri
 from lifecycle.testing.faults import Fault
 from lifecycle.testing.pages import change_sources, in_pages_of
 from lifecycle.testing.pages import only as only_streams
+from tests.databases import NewDatabase, with_every_stream
 from tests.sources.cases import PRIVATE
 from tests.sources.vendors import CASES, PAGE, SHOP
 
@@ -56,9 +57,8 @@ def host(the_host: RecordingHost, monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
 
 
 @pytest.fixture
-def url(database_url: str) -> str:
-    extract.prepare(database_url)
-    return database_url
+def url(new_database: NewDatabase) -> str:
+    return new_database(with_every_stream)
 
 
 def rows(url: str, statement: str) -> list[tuple[Any, ...]]:
@@ -497,7 +497,7 @@ def test_every_json_value_becomes_text_that_jsonb_holds(value: Any, jsonb: psyco
 
 
 @pytest.fixture(scope="module")
-def jsonb(new_database: Callable[[], str]) -> Iterator[psycopg.Connection[Any]]:
+def jsonb(new_database: NewDatabase) -> Iterator[psycopg.Connection[Any]]:
     with warehouse.connect(new_database(), autocommit=True) as connection:
         yield connection
 
@@ -550,11 +550,9 @@ def big_shop(host: RecordingHost, monkeypatch: pytest.MonkeyPatch) -> RecordingH
 
 
 def test_a_pull_that_is_killed_at_any_moment_and_repeated_gives_what_one_gives(
-    new_database: Callable[[], str], big_shop: RecordingHost, tmp_path: Path
+    new_database: NewDatabase, big_shop: RecordingHost, tmp_path: Path
 ) -> None:
-    undisturbed, url = new_database(), new_database()
-    for database in (undisturbed, url):
-        extract.prepare(database)
+    undisturbed, url = new_database(with_every_stream), new_database(with_every_stream)
     pull(undisturbed, big_shop)
     with pulling(url, big_shop, tmp_path) as process:
         death = threading.Timer(random.uniform(0, 0.8), process.kill)  # noqa: S311 - any moment will do

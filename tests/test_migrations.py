@@ -2,7 +2,6 @@
 
 import shutil
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import pytest
 from lifecycle import warehouse
 from lifecycle.errors import WarehouseMismatch
 from lifecycle.warehouse import migrations
+from tests.databases import NewDatabase
 
 #: The tables of each release as its own code made them, and rows for all of them.
 RELEASES = Path(__file__).with_name("migrations")
@@ -94,7 +94,7 @@ def made_by(release: str, url: str) -> None:
 
 @pytest.mark.parametrize("release", sorted(file.stem[len("schema_") :] for file in RELEASES.glob("schema_*.sql")))
 def test_a_warehouse_of_a_release_becomes_as_a_new_one_and_keeps_its_rows(
-    release: str, new_database: Callable[[], str]
+    release: str, new_database: NewDatabase
 ) -> None:
     old, new = new_database(), new_database()
     made_by(release, old)
@@ -121,7 +121,7 @@ def test_what_a_release_has_stored_is_the_same_after_the_upgrade(database_url: s
 
 @pytest.mark.parametrize("number", NUMBERS)
 def test_a_warehouse_that_any_earlier_version_has_made_becomes_as_a_new_one(
-    number: int, new_database: Callable[[], str], folder: Path
+    number: int, new_database: NewDatabase, folder: Path
 ) -> None:
     old, new = new_database(), new_database()
     warehouse.prepare(new, STREAMS)

@@ -5,7 +5,6 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -15,6 +14,7 @@ import pytest
 from demo import airflow_home, postgres
 from lifecycle import extract
 from tests.conftest import HOME
+from tests.databases import NewDatabase
 
 SETTINGS_OF_OTHERS = ("AIRFLOW", "LIFECYCLE", "DBT_", "COSMOS")
 VARS = Path(__file__).resolve().parents[1] / "dbt_project" / "vars.yml"
@@ -23,7 +23,7 @@ BASE = "/airflow"
 
 
 @pytest.fixture(scope="module")
-def probed(new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def probed(new_database: NewDatabase, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What ``tests.plugin_probe`` was answered, before the first night; this process never imports Airflow."""
     home, url = tmp_path_factory.mktemp("airflow"), new_database()
     login = postgres.reading_login(HOME, urlsplit(url).path.removeprefix("/"))

@@ -14,9 +14,9 @@ import psycopg
 import pytest
 import yaml
 
-from lifecycle import quality, settings, warehouse
+from lifecycle import quality, settings
 from lifecycle.errors import GateFailed, RetryLater, SettingsInvalid
-from lifecycle.sources import document_streams
+from tests.databases import NewDatabase, with_every_stream
 
 RUN_DATE = date(2017, 12, 31)
 SETTINGS = settings.parse(
@@ -162,12 +162,15 @@ KNOWN_ORDERS = {
 KNOWN_PERSONS = {"gate": "marts", "suite": "persons", "expectation": "persons_do_not_vanish"}
 
 
+def sound(url: str) -> None:
+    with_every_stream(url)
+    execute(url, SOUND_RAW, SOUND_MARTS)
+
+
 @pytest.fixture
-def url(database_url: str) -> str:
+def url(new_database: NewDatabase) -> str:
     """A warehouse in which everything is as it should be."""
-    warehouse.prepare(database_url, document_streams())
-    execute(database_url, SOUND_RAW, SOUND_MARTS)
-    return database_url
+    return new_database(sound)
 
 
 @pytest.fixture

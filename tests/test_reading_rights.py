@@ -1,7 +1,7 @@
 """Who may read what in the warehouse: counts, single persons, and the record of who looked at whom."""
 
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import UUID
@@ -10,6 +10,7 @@ import pytest
 from psycopg import errors
 
 from lifecycle import warehouse
+from tests.databases import NewDatabase, with_schemas
 
 FIGURES, PEOPLE = "lifecycle_figures", "lifecycle_people"
 COUNTS = [
@@ -42,13 +43,12 @@ from (values ('orders', 1), ('orders', 2), ('customers', 1)) as rows (stream, li
 
 
 @pytest.fixture
-def url(database_url: str) -> str:
-    warehouse.prepare(database_url, [])
-    return database_url
+def url(new_database: NewDatabase) -> str:
+    return new_database(with_schemas)
 
 
 @pytest.fixture
-def no_roles(new_database: Callable[[], str]) -> Iterator[list[str]]:
+def no_roles(new_database: NewDatabase) -> Iterator[list[str]]:
     """Empty databases of a server on which nobody has made the roles yet."""
     urls = [new_database() for _ in range(4)]
     with warehouse.connect(urls[0]) as connection:

@@ -18,6 +18,7 @@ from lifecycle.sources.sql import SqlShop
 from lifecycle.testing.cases import RUN_DATE, RecordingHost, StreamCase, answering, standing
 from lifecycle.testing.faults import Fault
 from lifecycle.testing.pages import change_sources, in_pages_of
+from tests.databases import NewDatabase, with_every_stream
 from tests.sources.cases import PRIVATE
 from tests.sources.vendors import CASES, PAGE
 
@@ -55,9 +56,8 @@ def host(the_host: RecordingHost, monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
 
 
 @pytest.fixture
-def url(database_url: str) -> str:
-    extract.prepare(database_url)
-    return database_url
+def url(new_database: NewDatabase) -> str:
+    return new_database(with_every_stream)
 
 
 @pytest.fixture(autouse=True)

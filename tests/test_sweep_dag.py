@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,6 +19,8 @@ from demo.shop import Shop
 from lifecycle import extract, settings
 from lifecycle.testing.cases import RUN_DATE
 from lifecycle.testing.server import running
+from tests import prepared
+from tests.databases import NewDatabase
 from tests.night import town
 from tests.sources.vendors import CASES, SHOP
 
@@ -50,7 +52,7 @@ class House:
 
 
 @pytest.fixture(scope="module")
-def house(new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def house(new_database: NewDatabase, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     home, database = tmp_path_factory.mktemp("house"), new_database()
     shop, esp = ORDERS.vendor(12), Esp(pace=Pace(polls=0, seconds=None))
     esp.add_contact("p1@example.com", lists=["Newsletter"], created_at=datetime(2017, 12, 1, tzinfo=UTC))
@@ -69,7 +71,7 @@ def house(new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFact
             },
         )
         others = {name: value for name, value in os.environ.items() if not name.startswith(SETTINGS_OF_OTHERS)}
-        airflow_home.migrate(own)
+        prepared.migrate(own)
         extract.prepare(database)
         at = settings.Connection("shop", host=shop_at, login="ck_demo", password="cs_demo")
         extract.run(database, "newyork", SHOP, at, RUN_DATE)

@@ -13,6 +13,7 @@ from psycopg.types.json import Jsonb
 from lifecycle import warehouse
 from lifecycle.errors import RetryLater
 from lifecycle.warehouse import Pull
+from tests.databases import NewDatabase
 
 STREAMS = [("woocommerce", "orders"), ("woocommerce", "products")]
 RUN_DATE = date(2017, 12, 31)
@@ -23,12 +24,15 @@ create table if not exists landing_demo.woocommerce__orders (like raw.woocommerc
 """
 
 
-@pytest.fixture
-def url(database_url: str) -> str:
-    warehouse.prepare(database_url, STREAMS)
-    with warehouse.connect(database_url) as connection:
+def with_a_landing(url: str) -> None:
+    warehouse.prepare(url, STREAMS)
+    with warehouse.connect(url) as connection:
         connection.execute(LANDING)
-    return database_url
+
+
+@pytest.fixture
+def url(new_database: NewDatabase) -> str:
+    return new_database(with_a_landing)
 
 
 def pull(documents: int, *, source: str = "demo", run_date: date = RUN_DATE, cursor: datetime | None = None) -> Pull:

@@ -1,14 +1,15 @@
 """A warehouse for each file of tests, empty at the beginning of each test."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
 from tests.calibrate.marts import Marts
+from tests.databases import NewDatabase
 
 
 @pytest.fixture(scope="module")
-def lasting_marts(new_database: Callable[[], str]) -> Iterator[Marts]:
+def lasting_marts(new_database: NewDatabase) -> Iterator[Marts]:
     """What ``marts`` begins anew with every test."""
     marts = Marts(new_database())
     yield marts

@@ -18,6 +18,7 @@ from psycopg.rows import dict_row
 from lifecycle import transform, warehouse
 from lifecycle.settings import DBT_PROJECT, Measuring
 from tests.dbt.documents import CURRENCIES, ZONES, Documents, Night
+from tests.dbt.manifests import parsed
 from tests.dbt.recount import AUDIENCES, CONTACT_CAP, HOUSE_ZONE, RULESETS, Kept, uuid_of
 
 MARTS = (
@@ -167,7 +168,7 @@ class Warehouse:
         output = ["--target-path", str(self.folder / "target"), "--log-path", str(self.folder), "--quiet"]
         options = [*project, *output, "--vars", json.dumps(variables)]
         if not self.manifests:
-            self.manifests.append(dbtRunner().invoke(["parse", *options]).result)
+            self.manifests.append(parsed(self.project, variables))
         return dbtRunner(manifest=self.manifests[0]).invoke([command, *arguments, *options])
 
     def marts(self) -> dict[str, list[dict[str, Any]]]:

@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import pytest
 
 from lifecycle import settings, transform, warehouse
 from lifecycle.sources import document_streams
+from tests.databases import NewDatabase
 from tests.dbt.builds import Warehouse
 from tests.dbt.test_incremental_equals_full import ALL, COMPARED, FOUNDATION, SELECTED
 from tests.dbt.test_unit_tests import with_every_kind_of_shop
@@ -89,7 +89,7 @@ class Nights:
 
 
 @pytest.fixture
-def nights(new_database: Callable[[], str], tmp_path: Path) -> Nights:
+def nights(new_database: NewDatabase, tmp_path: Path) -> Nights:
     nights = Nights(new_database(), tmp_path)
     for order in ORDERS:
         land(nights.house.url, *order)
@@ -134,7 +134,7 @@ def test_a_change_of_sql_can_be_taken_back(nights: Nights) -> None:
     assert not nights.was_whole()
 
 
-def test_every_model_that_keeps_rows_is_covered(new_database: Callable[[], str], tmp_path: Path) -> None:
+def test_every_model_that_keeps_rows_is_covered(new_database: NewDatabase, tmp_path: Path) -> None:
     house = Warehouse(new_database(), tmp_path)
     house.prepare()
     variables = transform.variables(with_every_kind_of_shop(), RUN_DATE)

@@ -1,7 +1,6 @@
 """What contacting brings: a lift that was put in is found as SciPy finds it, and looking every night cries no wolf."""
 
 import json
-from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
 from uuid import UUID, uuid5
@@ -13,6 +12,8 @@ from dbt.cli.main import dbtRunner
 from scipy import stats
 
 from lifecycle import settings, transform, warehouse
+from tests.databases import NewDatabase, with_schemas
+from tests.dbt.manifests import parsed
 
 RUN_DATE = date(2017, 12, 31)
 BEGIN = date(2017, 10, 1)
@@ -52,7 +53,7 @@ def build(url: str, folder: Path, *models: str) -> None:
         for name, value in transform.environment(url).items():
             patch.setenv(name, value)
         project = str(settings.DBT_PROJECT)
-        done = dbtRunner().invoke([
+        done = dbtRunner(manifest=parsed(settings.DBT_PROJECT, given)).invoke([
             *("run", "--select", *models, "--project-dir", project, "--profiles-dir", project, "--quiet"),
             *("--target-path", str(folder), "--log-path", str(folder), "--vars", json.dumps(given)),
         ])  # fmt: skip
@@ -103,10 +104,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def measured(new_database: Callable[[], str], folder: Path) -> tuple[str, Arms]:
+def measured(new_database: NewDatabase, folder: Path) -> tuple[str, Arms]:
     """A warehouse in which the experiment is measured, and what was put in."""
-    url = new_database()
-    warehouse.prepare(url, [])
+    url = new_database(with_schemas)
     with warehouse.connect(url) as connection:
         connection.execute(MARTS)
     arms = experiment(url, np.random.default_rng(7))
@@ -159,9 +159,8 @@ def nightly_sums(dice: np.random.Generator, repeats: int, nights: int) -> list[t
     return rows
 
 
-def test_who_looks_every_night_is_not_misled(new_database: Callable[[], str], folder: Path) -> None:
-    url, repeats = new_database(), 300
-    warehouse.prepare(url, [])
+def test_who_looks_every_night_is_not_misled(new_database: NewDatabase, folder: Path) -> None:
+    url, repeats = new_database(with_schemas), 300
     with warehouse.connect(url) as connection:
         connection.execute(SUMS)
     put(url, "intermediate.int_effect_sums", nightly_sums(np.random.default_rng(11), repeats, nights=200))

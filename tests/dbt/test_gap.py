@@ -3,7 +3,6 @@
 import csv
 import random
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -14,6 +13,7 @@ import pytest
 from psycopg import sql
 from psycopg.rows import dict_row
 
+from tests.databases import NewDatabase
 from tests.dbt.builds import Warehouse, variables
 from tests.dbt.documents import Night
 from tests.dbt.gap import (
@@ -79,7 +79,7 @@ class Built:
 
 
 @pytest.fixture(scope="module")
-def built(new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory) -> Built:
+def built(new_database: NewDatabase, tmp_path_factory: pytest.TempPathFactory) -> Built:
     dice = random.Random(20171107)  # noqa: S311 - a reproducible town, no secret
     house = Warehouse(new_database(), tmp_path_factory.mktemp("dbt"))
     house.prepare()

@@ -22,6 +22,7 @@ from hypothesis import settings as hypothesis
 
 from lifecycle import settings, transform, warehouse
 from lifecycle.settings import DBT_PROJECT, Settings
+from tests.databases import NewDatabase
 from tests.dbt.histories import (
     BEGIN,
     DAYS_AHEAD,
@@ -35,6 +36,7 @@ from tests.dbt.histories import (
     facts,
     first_facts,
 )
+from tests.dbt.manifests import parsed
 
 pytestmark = pytest.mark.dbt
 
@@ -127,7 +129,7 @@ class Warehouse:
     def invoke(self, prefix: str, run_date: date, *command: str, by: Settings | None = None) -> Any:
         """Let dbt do something; its answer."""
         os.environ["LIFECYCLE_SCHEMA_PREFIX"] = prefix
-        done = dbtRunner(manifest=self.manifests.get(prefix)).invoke([
+        done = dbtRunner(manifest=self.manifests[prefix]).invoke([
             *command,
             "--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT),
             "--target-path", str(self.folder), "--log-path", str(self.folder),
@@ -260,7 +262,7 @@ def at_kept(name: str) -> Callable[[str, str], str]:
 
 
 @pytest.fixture(scope="module")
-def nights(new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
+def nights(new_database: NewDatabase, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
     url = new_database()
     folder = tmp_path_factory.mktemp("dbt")
     kinds = [tuple(stream.split("__")) for stream in STREAMS]
@@ -269,6 +271,9 @@ def nights(new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFac
         for name, value in {**transform.environment(url), "LIFECYCLE_SCHEMA_PREFIX": ""}.items():
             patch.setenv(name, value)
         made = Warehouse(url, folder, connection, {})
+        for prefix in ("", FULL):
+            patch.setenv("LIFECYCLE_SCHEMA_PREFIX", prefix)
+            made.manifests[prefix] = parsed(DBT_PROJECT, transform.variables(rules(), date(2024, 1, 1)))
         made.invoke("", date(2024, 1, 1), "seed")
         for schema, tables in {
             "raw": STREAMS,
@@ -278,7 +283,6 @@ def nights(new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFac
             made.query(f"create schema {FULL}{schema}")
             for table in tables:
                 made.query(f"create view {FULL}{schema}.{table} as select * from {schema}.{table}")
-        made.manifests = {prefix: made.invoke(prefix, date(2024, 1, 1), "parse") for prefix in ("", FULL)}
         made.query(VERSIONS)
         yield made
 

@@ -1,7 +1,6 @@
 """One person buys at shops of every kind: each order counts once, in the same words, and goes when it is deleted."""
 
 import json
-from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import pytest
 
 from lifecycle import transform, warehouse
 from lifecycle.sources import document_streams
+from tests.databases import NewDatabase
 from tests.dbt.builds import Warehouse
 from tests.dbt.test_unit_tests import with_every_kind_of_shop
 
@@ -51,7 +51,7 @@ ORDERS: dict[str, dict[str, Any]] = {
 
 
 @pytest.fixture
-def url(new_database: Callable[[], str]) -> str:
+def url(new_database: NewDatabase) -> str:
     url = new_database()
     warehouse.prepare(url, document_streams())
     return url

@@ -2,7 +2,6 @@
 
 import random
 from collections import Counter
-from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -13,6 +12,7 @@ from uuid import UUID
 
 import pytest
 
+from tests.databases import NewDatabase
 from tests.dbt.builds import Warehouse, variables
 from tests.dbt.documents import Night, changed, documents
 from tests.dbt.recount import (
@@ -86,7 +86,7 @@ class Built:
 
 
 @pytest.fixture(scope="module")
-def built(new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory) -> list[Built]:
+def built(new_database: NewDatabase, tmp_path_factory: pytest.TempPathFactory) -> list[Built]:
     house = Warehouse(new_database(), tmp_path_factory.mktemp("dbt"))
     house.prepare()
     done: list[Built] = []

@@ -1,7 +1,6 @@
 """What a night reckons for each buyer by the stored model, against the published closed forms."""
 
 import json
-from collections.abc import Callable
 from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
@@ -14,6 +13,8 @@ from dbt.cli.main import dbtRunner
 from lifecycle import settings, transform, warehouse
 from lifecycle.calibrate import customer_model, purchases, spending
 from lifecycle.calibrate.purchases import Histories
+from tests.databases import NewDatabase, with_schemas
+from tests.dbt.manifests import parsed
 
 RUN_DATE = date(2017, 12, 31)
 #: Repeat purchases, days from the first to the last, days from the first until now, and the mean worth of a day.
@@ -45,7 +46,7 @@ def reckoned(url: str, folder: Path) -> dict[UUID, tuple[float, float, float | N
         for name, value in transform.environment(url).items():
             patch.setenv(name, value)
         project = str(settings.DBT_PROJECT)
-        done = dbtRunner().invoke([
+        done = dbtRunner(manifest=parsed(settings.DBT_PROJECT, given)).invoke([
             *("run", "--select", "int_predictions", "--project-dir", project, "--profiles-dir", project, "--quiet"),
             *("--target-path", str(folder), "--log-path", str(folder), "--vars", json.dumps(given)),
         ])  # fmt: skip
@@ -61,10 +62,9 @@ near = partial(pytest.approx, rel=2e-4, abs=1e-12)
 
 @pytest.mark.parametrize("model", ["mbg_nbd", "bg_nbd"])
 def test_a_night_reckons_what_the_closed_forms_give(
-    model: purchases.Model, new_database: Callable[[], str], tmp_path: Path
+    model: purchases.Model, new_database: NewDatabase, tmp_path: Path
 ) -> None:
-    url = new_database()
-    warehouse.prepare(url, [])
+    url = new_database(with_schemas)
     parameters = purchases.Parameters(model, r=0.525, alpha=43.3, a=0.891, b=1.614)
     spend = spending.Parameters(p=6.25, q=3.74, gamma=15.44)
     row: dict[str, object] = {

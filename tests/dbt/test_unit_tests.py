@@ -1,6 +1,5 @@
 """dbt's unit tests, which stand beside the models that they are about."""
 
-from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import pytest
 
 from lifecycle import settings, transform, warehouse
 from lifecycle.sources import document_streams
+from tests.databases import NewDatabase
 from tests.dbt.builds import Warehouse
 
 pytestmark = pytest.mark.dbt
@@ -30,7 +30,7 @@ def with_every_kind_of_shop() -> settings.Settings:
     return settings.parse(shipped)
 
 
-def test_every_model_does_what_its_unit_tests_say(new_database: Callable[[], str], tmp_path: Path) -> None:
+def test_every_model_does_what_its_unit_tests_say(new_database: NewDatabase, tmp_path: Path) -> None:
     url = new_database()
     variables = transform.variables(with_every_kind_of_shop(), date(2017, 12, 31))
     house = Warehouse(url, tmp_path)

@@ -23,6 +23,7 @@ from demo.esp import Esp
 from demo.shop import Shop
 from lifecycle.settings import DBT_PROJECT
 from lifecycle.testing.server import running
+from tests import prepared
 from tests.night import town
 from tests.night.town import Scene
 
@@ -122,7 +123,7 @@ class Installation:
                 "TMPDIR": f"{self.home}",
             }
             self.environment = {**others, **own, **here}
-            airflow_home.migrate(own)
+            prepared.migrate(own)
             yield self
 
     def _show(self, orders: Any, before: Any) -> None:

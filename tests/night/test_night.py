@@ -5,7 +5,7 @@ The first night, over all of the town's history, runs with every change; the mar
 
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -16,6 +16,7 @@ from uuid import UUID
 import pytest
 
 from lifecycle.testing.faults import Fault
+from tests.databases import NewDatabase
 from tests.night import town
 from tests.night.installation import (
     CONTACTS,
@@ -76,7 +77,7 @@ def disturbed(house: Installation) -> tuple[list[str], Left, Left, Left]:
 
 
 @pytest.fixture(scope="module")
-def calm(new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+def calm(new_database: NewDatabase, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     with Installation(town.town(), new_database(), tmp_path_factory.mktemp("calm")).open() as house:
         yield house
 
@@ -88,7 +89,7 @@ def first(calm: Installation) -> Left:
 
 @pytest.fixture(scope="module")
 def nights(
-    calm: Installation, first: Left, new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory
+    calm: Installation, first: Left, new_database: NewDatabase, tmp_path_factory: pytest.TempPathFactory
 ) -> Nights:
     """All nights of this file, the two towns beside each other."""
     troubled = Installation(town.town(), new_database(), tmp_path_factory.mktemp("troubled"))

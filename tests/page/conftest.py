@@ -7,8 +7,8 @@ import pytest
 from fastapi import HTTPException
 from fastapi.testclient import TestClient
 
-from lifecycle import warehouse
 from lifecycle.page import AccessPolicy, application
+from tests.databases import NewDatabase, with_schemas
 from tests.page.parsed_page import ParsedPage
 from tests.page.sample_data import fill, page_settings
 
@@ -43,11 +43,9 @@ class Site:
 
 
 @pytest.fixture(scope="session")
-def filled(new_database: Callable[[], str]) -> str:
+def filled(new_database: NewDatabase) -> str:
     """A warehouse that no test changes."""
-    url = new_database()
-    fill(url)
-    return url
+    return new_database(fill)
 
 
 @pytest.fixture
@@ -56,14 +54,12 @@ def site(filled: str) -> Site:
 
 
 @pytest.fixture
-def own_site(database_url: str) -> Site:
+def own_site(new_database: NewDatabase) -> Site:
     """A warehouse that the test may change."""
-    fill(database_url)
-    return Site(database_url)
+    return Site(new_database(fill))
 
 
 @pytest.fixture
-def empty_site(database_url: str) -> Site:
+def empty_site(new_database: NewDatabase) -> Site:
     """A warehouse before its first night."""
-    warehouse.prepare(database_url, [])
-    return Site(database_url)
+    return Site(new_database(with_schemas))

@@ -25,6 +25,7 @@ from lifecycle.settings import Connection
 from lifecycle.sources import Reject, Stream, source_kind
 from lifecycle.sources.files import FileShop, reader, rows
 from lifecycle.sources.mapping import mapping_of, pages
+from tests.databases import NewDatabase, with_every_stream
 
 RUN_DATE = date(2026, 3, 31)
 COLUMNS = {"order_id": "id", "ordered_at": "at", "total": "total", "email": "email"}
@@ -516,9 +517,8 @@ def test_memory_does_not_grow_with_the_file() -> None:
 
 
 @pytest.fixture
-def url(database_url: str) -> str:
-    extract.prepare(database_url)
-    return database_url
+def url(new_database: NewDatabase) -> str:
+    return new_database(with_every_stream)
 
 
 def looked_up(url: str, statement: str) -> list[tuple[Any, ...]]:
