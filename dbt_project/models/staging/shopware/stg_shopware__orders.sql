@@ -44,8 +44,7 @@ with
             upper({{ clean_text("document.address ->> 'zipcode'") }}) as postcode,
             lead_line.product_name as lead_product_name,
 
-            -- numerics: a payment that was refunded without a record of it was refunded
-            -- whole
+            -- numerics: a payment that was refunded without a record was refunded whole
             {{ parse_number("document.total") }} as total,
             case
                 when refunds.refunds > 0

@@ -18,8 +18,7 @@ with
             upper({{ clean_text("document.billing ->> 'country'") }}) as country,
             upper({{ clean_text("document.billing ->> 'postcode'") }}) as postcode,
 
-            -- consent: an empty checkbox says nothing, and whatever is no clear yes
-            -- is a no
+            -- consent: an empty checkbox says nothing, and what is not a clear yes is a no
             case
                 when {{ clean_text("checkbox.value") }} is null
                 then null
