@@ -4,7 +4,7 @@
   that Postgres needs to hash the same rows once (``md5`` of each row's text);
 - ``contacts_per_second``: contacts built and encoded as SendGrid wants them, and joined to the bodies of requests, by
   one process;
-- ``peak_mb_100k``, ``peak_mb_2m``: the largest resident memory of a process that delivers so many contacts to a
+- ``peak_mb_100k``, ``peak_mb_2m``: the largest resident memory of a process that delivers that many contacts to a
   server that takes them all;
 - ``requests_vs_minimum``: the requests of that delivery over the fewest that the provider's limits allow;
 - ``writes_when_nothing_changed``: the writing requests of a night with nothing to send.
@@ -189,7 +189,7 @@ def fewest(destination: sendgrid.SendGrid, contacts: int) -> int:
 
 
 def sending(sink: _sink.Sink, contacts: int) -> dict[str, float]:
-    """Deliver so many contacts in a process of its own, twice: the second time nothing is left to send."""
+    """Deliver ``contacts`` contacts in a process of its own, twice: the second time nothing is left to send."""
     url = postgres.create_database(HOME, "sending")
     warehouse.prepare(url, [])
     timed(url, "insert into delivery.run (run_date, destination) values ('2025-12-31', 'sendgrid')")

@@ -46,7 +46,7 @@ def test_nothing_is_planned_for_people_who_stayed_as_they_were(world: World) -> 
     assert world.planned(world.plan()).keys() == {BEN}
 
 
-def test_a_plan_that_was_not_delivered_is_planned_anew(world: World) -> None:
+def test_a_plan_that_was_not_delivered_is_planned_again(world: World) -> None:
     world.want(*crowd(3, "vip"))
     assert world.planned(world.plan()) == world.planned(world.plan())
 

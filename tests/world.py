@@ -62,7 +62,7 @@ def provider(address: str, key: str = KEY) -> settings.Connection:
 
 @dataclass(frozen=True)
 class Person:
-    """One person: in ``audiences`` to be sent, ``held_out`` by lot, or ``excluded`` from an audience for a reason.
+    """One person: in ``audiences`` to be sent, ``held_out`` at random, or ``excluded`` from an audience for a reason.
 
     Who is ``refused`` may not be contacted at all.
     """
@@ -90,7 +90,7 @@ class World:
         self.begin()
 
     def begin(self, pace: Pace = AT_ONCE) -> None:
-        """Begin anew: nobody is wanted, the provider is empty, and nothing was ever delivered."""
+        """Begin again: nobody is wanted, the provider is empty, and nothing was ever delivered."""
         self.lists = dict(LISTS)
         self.run("truncate $marts.stage_daily, $marts.stage_transitions, $delivery.reject, $delivery.decision")
         self.run("truncate $delivery.run restart identity cascade")
@@ -166,7 +166,7 @@ class World:
         return deliver.run(self.url, destination or self.destination(), run_id)
 
     def night(self) -> dict[str, int]:
-        """Settle what is open, plan, deliver."""
+        """Resolve open jobs, plan, deliver."""
         destination = self.destination()
         deliver.resolve_open_jobs(self.url, destination)
         return self.deliver(self.plan(), destination)

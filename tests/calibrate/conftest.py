@@ -10,7 +10,7 @@ from tests.databases import NewDatabase
 
 @pytest.fixture(scope="module")
 def lasting_marts(new_database: NewDatabase) -> Iterator[Marts]:
-    """What ``marts`` begins anew with every test."""
+    """What ``marts`` begins again with every test."""
     marts = Marts(new_database())
     yield marts
     marts.database.close()

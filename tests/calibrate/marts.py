@@ -22,7 +22,7 @@ where ruleset = %s and valid_from <= %s order by version desc limit 1
 
 
 def day(number: int) -> date:
-    """The day so many days after the first."""
+    """The day n days after the first."""
     return START + timedelta(days=number)
 
 
@@ -56,7 +56,7 @@ class Marts:
         self.database.execute(ddl("persons", "purchase_days").encode())
 
     def begin(self) -> None:
-        """Begin anew: nobody has bought, nothing was learnt."""
+        """Begin again: nobody has bought, nothing was learnt."""
         self.database.execute(
             b"truncate marts.persons, marts.purchase_days, statistics.ruleset_version, statistics.score_cut,"
             b" statistics.customer_model, statistics.outlook_node restart identity"

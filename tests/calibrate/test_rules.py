@@ -25,7 +25,7 @@ with_marts = hypothesis(max_examples=25, suppress_health_check=[HealthCheck.func
 
 
 def regulars(marts: Marts, people: int = 5, times: int = 11, every: int = 10, **how: Any) -> None:
-    """Let people buy every so many days, person n every n days later than the first."""
+    """Let people buy at a regular pace, person n every ``every + n`` days."""
     for number in range(people):
         marts.buys(number + 1, [(every + number) * time for time in range(times)], **how)
 

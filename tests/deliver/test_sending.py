@@ -150,15 +150,15 @@ def test_several_requests_are_on_their_way_at_once(world: World) -> None:
 
 def test_every_membership_of_a_list_is_kept_with_its_run_dates(world: World) -> None:
     before = RUN_DATE - timedelta(days=1)
-    stays = "select list_name, entered_on, left_on, entered_run, left_run from delivery.membership order by 1"
+    memberships = "select list_name, entered_on, left_on, entered_run, left_run from delivery.membership order by 1"
     world.want(Person(ADA, ["vip", "lapsed"]))
     world.deliver(world.plan(before))
     world.want(Person(ADA, ["vip"]))
     world.night()
-    assert world.rows(stays) == [("Lapsed", before, RUN_DATE, 1, 2), ("VIP", before, None, 1, None)]
+    assert world.rows(memberships) == [("Lapsed", before, RUN_DATE, 1, 2), ("VIP", before, None, 1, None)]
     world.want(Person(ADA, ["vip", "lapsed"]))
     world.night()
-    assert world.rows(stays)[0:2] == [("Lapsed", before, RUN_DATE, 1, 2), ("Lapsed", RUN_DATE, None, 3, None)]
+    assert world.rows(memberships)[0:2] == [("Lapsed", before, RUN_DATE, 1, 2), ("Lapsed", RUN_DATE, None, 3, None)]
 
 
 def test_a_request_without_an_answer_may_have_begun_a_membership(world: World) -> None:
