@@ -29,7 +29,7 @@ def installed(recipe: str, folder: Path) -> None:
     (about / "entry_points.txt").write_text("\n".join(lines))
 
 
-@pytest.mark.parametrize("recipe", ["adding_a_source.md"])
+@pytest.mark.parametrize("recipe", ["adding_a_source.md", "adding_a_destination.md"])
 def test_a_recipe_that_is_followed_word_for_word_makes_a_connector(recipe: str, tmp_path: Path) -> None:
     installed(recipe, tmp_path)
     paths = os.pathsep.join([str(tmp_path), str(ROOT / "plugins")])

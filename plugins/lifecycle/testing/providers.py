@@ -42,7 +42,7 @@ class Connect(Protocol):
 class ProviderCase:
     """What is the provider's own.
 
-    ``module`` has ``connect`` and ``TIMEOUT``. ``start`` makes the server, whose jobs are done when they are asked
+    ``module`` has ``connect``. ``start`` makes the server, whose jobs are done when they are asked
     about for the second time. ``calls`` has, for each action, the method and path of its first request.
     """
 
@@ -148,7 +148,7 @@ def provider_at(host: AppHost, case: ProviderCase, monkeypatch: pytest.MonkeyPat
         return destination
 
     def set_timeout(seconds: float) -> None:
-        monkeypatch.setattr(case.module, "TIMEOUT", seconds)
+        monkeypatch.setattr(case.module, "TIMEOUT", seconds, raising=False)
         monkeypatch.setattr(web, "TIMEOUT", seconds)
 
     return Provider(case, server, connect, wire, set_timeout)
