@@ -18,6 +18,7 @@ COPY dags /opt/lifecycle/dags
 COPY dbt_project /opt/lifecycle/dbt_project
 COPY expectations /opt/lifecycle/expectations
 COPY plugins /opt/lifecycle/plugins
+COPY quiet.env /opt/lifecycle/quiet.env
 ENV PATH=/opt/lifecycle/.venv/bin:$PATH \
     PYTHONPATH=/opt/lifecycle/plugins \
     PYTHONDONTWRITEBYTECODE=1 \

@@ -57,3 +57,9 @@ def test_every_service_that_stays_up_tells_of_its_health(name: str) -> None:
 def test_the_image_runs_as_somebody_else_than_root() -> None:
     last_stage = (ROOT / "Dockerfile").read_text().rpartition("\nFROM ")[2]
     assert re.findall(r"^USER (\w+)$", last_stage, re.MULTILINE) == ["airflow"]
+
+
+@pytest.mark.parametrize("name", ["dags", "dbt_project", "expectations", "plugins", "quiet.env"])
+def test_the_image_holds_what_a_night_reads(name: str) -> None:
+    assert f"\nCOPY {name} /opt/lifecycle/{name}\n" in (ROOT / "Dockerfile").read_text()
+    assert f"!{name}" in (ROOT / ".dockerignore").read_text().splitlines()
