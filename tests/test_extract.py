@@ -505,6 +505,7 @@ def jsonb(new_database: NewDatabase) -> Iterator[psycopg.Connection[Any]]:
 PULL = """
 import datetime, sys
 from lifecycle import extract, settings
+from lifecycle.sources.woocommerce import WooCommerceShop
 shop = WooCommerceShop(kind="woocommerce", connection="shop", timezone="UTC", currency="USD")
 where = settings.Connection("shop", host=sys.argv[2], login="ck_demo", password="cs_demo")
 extract.run(sys.argv[1], "demo", shop, where, datetime.date(2017, 12, 31))

@@ -1,8 +1,6 @@
 """The sweep and the check of connections, run by Airflow itself against the demo servers."""
 
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -20,6 +18,7 @@ from lifecycle import extract, settings
 from lifecycle.testing.cases import RUN_DATE
 from lifecycle.testing.server import running
 from tests import prepared
+from tests.dag_process import DagProcess, dag_process
 from tests.databases import NewDatabase
 from tests.night import town
 from tests.sources.vendors import CASES, SHOP
@@ -35,15 +34,15 @@ class House:
     database: str
     shop: Shop
     esp: Esp
-    environment: dict[str, str]
+    esp_at: str
+    airflow: DagProcess
 
-    def run(self, dag: str, *options: str) -> tuple[int, str]:
-        """Run a DAG to its end: its return code and its log, which holds nothing private."""
-        command = [sys.executable, "-m", "airflow", "dags", "test", dag, f"{RUN_DATE}", *options]
-        done = subprocess.run(command, env=self.environment, capture_output=True, text=True, check=False, timeout=300)
-        log = done.stdout + done.stderr
+    def run(self, dag: str, *, key: str = "SG.demo", **conf: object) -> tuple[str, str]:
+        """Run a DAG to its end, with a key of the provider: its state and its log, which holds nothing private."""
+        provider = airflow_home.http_connection(self.esp_at, password=key)
+        state, log = self.airflow.run(dag, RUN_DATE, conf, AIRFLOW_CONN_PROVIDER=provider)
         assert not [word for word in ("cs_demo", "SG.demo", "@example.com") if word in log]
-        return done.returncode, log
+        return state, log
 
     def marked(self) -> list[str]:
         with psycopg.connect(self.database) as database:
@@ -67,7 +66,6 @@ def house(new_database: NewDatabase, tmp_path_factory: pytest.TempPathFactory) -
             {
                 "warehouse": database,
                 "shop_newyork": airflow_home.http_connection(shop_at, login="ck_demo", password="cs_demo"),
-                "provider": airflow_home.http_connection(esp_at, password="SG.demo"),
             },
         )
         others = {name: value for name, value in os.environ.items() if not name.startswith(SETTINGS_OF_OTHERS)}
@@ -76,39 +74,35 @@ def house(new_database: NewDatabase, tmp_path_factory: pytest.TempPathFactory) -
         at = settings.Connection("shop", host=shop_at, login="ck_demo", password="cs_demo")
         extract.run(database, "newyork", SHOP, at, RUN_DATE)
         here = {"LIFECYCLE_CONFIG": f"{config}", "LIFECYCLE_WORK": f"{home}", "TMPDIR": f"{home}"}
-        yield House(database, shop, esp, {**others, **own, **here})
+        airflow = stack.enter_context(dag_process({**others, **own, **here}))
+        yield House(database, shop, esp, esp_at, airflow)
 
 
 def test_connections_that_are_well_are_found_well_and_nothing_is_written(house: House) -> None:
     before = house.esp.contacts(), house.esp.lists(), house.esp.fields(), house.esp.jobs()
-    returncode, log = house.run("check_connections")
-    assert returncode == 0, log[-3000:]
+    state, log = house.run("check_connections")
+    assert state == "success", log[-3000:]
     assert (house.esp.contacts(), house.esp.lists(), house.esp.fields(), house.esp.jobs()) == before
 
 
 def test_what_is_missing_is_told_by_the_task_that_misses_it(house: House) -> None:
-    wrong = house.environment["AIRFLOW_CONN_PROVIDER"].replace("SG.demo", "SG.demo-read-only")
-    house.environment["AIRFLOW_CONN_PROVIDER"], right = wrong, house.environment["AIRFLOW_CONN_PROVIDER"]
-    try:
-        returncode, log = house.run("check_connections")
-    finally:
-        house.environment["AIRFLOW_CONN_PROVIDER"] = right
-    assert returncode
+    state, log = house.run("check_connections", key="SG.demo-read-only")
+    assert state == "failed"
     assert "AccessDenied: destination: rights are missing: Marketing: full access" in log
 
 
 def test_a_sweep_marks_what_vanished_and_more_than_allowed_only_on_request(house: House) -> None:
     assert ORDERS.take
     ORDERS.take(house.shop, 3)
-    returncode, log = house.run("lifecycle_detect_deletions")
-    assert returncode == 0, log[-3000:]
+    state, log = house.run("lifecycle_detect_deletions")
+    assert state == "success", log[-3000:]
     assert house.marked() == ["newyork/3"]
     for n in range(1, 13):
         ORDERS.take(house.shop, n)
-    returncode, log = house.run("lifecycle_detect_deletions")
-    assert returncode
+    state, log = house.run("lifecycle_detect_deletions")
+    assert state == "failed"
     assert "GuardTripped: newyork: orders: 11 of 11 are not there any more" in log
     assert house.marked() == ["newyork/3"]
-    returncode, log = house.run("lifecycle_detect_deletions", "--conf", '{"accept_loss": true}')
-    assert returncode == 0, log[-3000:]
+    state, log = house.run("lifecycle_detect_deletions", accept_loss=True)
+    assert state == "success", log[-3000:]
     assert len(house.marked()) == 12
