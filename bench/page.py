@@ -30,17 +30,17 @@ LASTING = 0.8
 
 #: Models that nothing but the page reads.
 FIGURES = (
-    "int_delivered_messages", "contact_scenarios", "int_scenario_dues", "int_scenario_contacts",
+    "int_delivered_messages", "contact_scenarios", "int_scenario_due_contacts", "int_scenario_contacts",
     "int_scenario_matches", "int_scenario_responses", "int_scenario_months", "contact_gap_daily", "contact_gap",
-    "int_effect_stays", "int_effect_experiments", "int_effect_sums", "audience_effects", "int_shop_persons",
+    "int_effect_memberships", "int_effect_experiments", "int_effect_sums", "audience_effects", "int_shop_persons",
     "stage_moves", "stage_daily_by_shop", "cohorts_by_shop", "engagement_by_stage", "engagement_daily",
 )  # fmt: skip
 
 MESSAGES = """
 insert into staging.stg_sendgrid__messages
-    (message_id, email, subject, status, opens, clicks, last_event_at, loaded_at, is_deleted)
-select 'm' || number, 'p' || 1 + floor(random() * {persons})::int || '@example.com', 'Campaign ' || number % 30,
-    'delivered', (random() < 0.25)::int, (random() < 0.05)::int,
+    (message_id, source, email, subject, status, opens, clicks, last_event_at, loaded_at, is_deleted)
+select 'esp/m' || number, 'esp', 'p' || 1 + floor(random() * {persons})::int || '@example.com',
+    'Campaign ' || number % 30, 'delivered', (random() < 0.25)::int, (random() < 0.05)::int,
     date '{last_day}' - floor(random() * 390)::int + interval '9 hours', '{last_day}', false
 from generate_series(1, 3 * {persons}) as number;
 analyze staging.stg_sendgrid__messages

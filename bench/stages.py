@@ -47,10 +47,10 @@ TOTALS = ("database", "elapsed", "peak_mb", "derived")
 SELECTED = [
     "int_shop_orders",
     "int_shop_customers",
-    "int_noted_subjects",
+    "int_dirty_subjects",
     "int_changed_orders",
     "int_orders",
-    "int_sightings",
+    "int_identity_events",
     "int_applied_rates",
     "int_applied_merges",
     "int_affected_subjects",

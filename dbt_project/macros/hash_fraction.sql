@@ -1,4 +1,4 @@
-{# A fixed lot for a text: its sha256's first 32 bits as a fraction, 0 <= lot < 1. #}
+{# A fixed random number for a text: its sha256's first 32 bits as a fraction, 0 <= number < 1. #}
 {% macro hash_fraction(text) -%}
     {{ return(adapter.dispatch("hash_fraction", "lifecycle")(text)) }}
 {%- endmacro %}

@@ -1,27 +1,27 @@
 {#
     A night derives only the subjects (persons and accounts) whose facts have changed since the last build.
 
-    Facts (int_orders, int_sightings) are replaced by document and note whom they concern, before and after, in
-    int_noted_subjects. int_affected_subjects gathers these and whom the run date's move concerns. What hangs
-    on facts is replaced by subject. stage_builds closes the build and forgets the notes. Every step is one
-    transaction and can be repeated, so a build that was killed is simply built again, for whatever date and by
-    whatever rules: what it derived, or began to derive, stays noted until a build is finished.
+    Facts (int_orders, int_identity_events) are replaced by document. Whom they concern, before and after, is marked dirty
+    in int_dirty_subjects. int_affected_subjects gathers these and whom the run date's move concerns. What depends on
+    facts is replaced by subject. stage_builds closes the build and clears the marks. Every step is one transaction and
+    can be repeated. So a build that was killed is simply built again, for whatever date and by whatever rules: what it
+    derived, or began to derive, stays dirty until a build is finished.
 
     If the rules or our own SQL have changed, or no build was ever finished, everything is derived.
 #}
 {#
-    The last finished build as {run_date, rules_hash, is_everything_noted}; none before the first. Everything is noted if
+    The last finished build as {run_date, rules_hash, is_everything_dirty}; none before the first. Everything is dirty if
     a build after it has begun to derive everything, by other rules perhaps, and was never finished.
 #}
 {% macro last_build() -%}
     {%- set builds = existing_relation("marts", "stage_builds") -%}
-    {%- set noted = existing_relation("intermediate", "int_noted_subjects") -%}
-    {%- if builds is none or noted is none -%} {{ return(none) }} {%- endif -%}
+    {%- set dirty = existing_relation("intermediate", "int_dirty_subjects") -%}
+    {%- if builds is none or dirty is none -%} {{ return(none) }} {%- endif -%}
     {%- set rows = run_query(
         "select run_date, rules_hash, exists (select 1 from "
-        ~ noted
+        ~ dirty
         ~ " where subject_kind = 'everything')"
-        " as is_everything_noted from " ~ builds ~ " order by build_id desc limit 1"
+        " as is_everything_dirty from " ~ builds ~ " order by build_id desc limit 1"
     ).rows -%}
     {{ return(rows[0] if rows else none) }}
 {%- endmacro %}
@@ -39,7 +39,7 @@
                         "timezone": rules["timezone"],
                         "shops": rules["shops"],
                         "stages": rules["stages"],
-                        "opt_in_lists": rules["esp"].get("opt_in_lists", []),
+                        "providers": connected_providers(),
                         "versions": ruleset_versions(),
                     },
                     sort_keys=true,
@@ -57,27 +57,27 @@
             build is not none
             and not flags.FULL_REFRESH
             and build["rules_hash"] == rules_hash()
-            and not build["is_everything_noted"]
+            and not build["is_everything_dirty"]
         )
     }}
 {%- endmacro %}
 
 {# Everything is about to be derived: if that is cut, the next night does it again. For a pre-hook. #}
-{% macro note_everything() -%}
+{% macro mark_everything_dirty() -%}
     {%- set build = last_build() -%}
-    {%- if build is not none and not build["is_everything_noted"] and not is_incremental_night() -%}
-        insert into {{ existing_relation("intermediate", "int_noted_subjects") }} (subject_kind) values ('everything')
+    {%- if build is not none and not build["is_everything_dirty"] and not is_incremental_night() -%}
+        insert into {{ existing_relation("intermediate", "int_dirty_subjects") }} (subject_kind) values ('everything')
     {%- endif -%}
 {%- endmacro %}
 
 {# The affected subjects are about to be derived as of this run date: the next night, if this one is cut, may have
     another. For a post-hook. #}
-{% macro note_affected_subjects() -%}
+{% macro mark_affected_subjects_dirty() -%}
     {%- if is_incremental_night() -%}
-        insert into {{ ref("int_noted_subjects") }} (subject_id, subject_kind)
+        insert into {{ ref("int_dirty_subjects") }} (subject_id, subject_kind)
         select subject_id, subject_kind from {{ this }}
         except
-        select subject_id, subject_kind from {{ ref("int_noted_subjects") }}
+        select subject_id, subject_kind from {{ ref("int_dirty_subjects") }}
     {%- endif -%}
 {%- endmacro %}
 
@@ -93,16 +93,16 @@
 {%- endmacro %}
 
 {# Index scans are priced as on solid-state disks: the affected are few, and found by index. For a pre-hook. #}
-{% macro few_among_many() -%} set local random_page_cost = 1.1 {%- endmacro %}
+{% macro prefer_index_scans() -%} set local random_page_cost = 1.1 {%- endmacro %}
 
-{# Facts by document: whom they concern, before and after, is noted in the same transaction. #}
+{# Facts by document: whom they concern, before and after, is marked dirty in the same transaction. #}
 {% macro get_incremental_facts_sql(arguments) -%}
     {%- set target, changed = arguments["target_relation"], arguments["temp_relation"] -%}
     {%- set key = arguments["unique_key"] -%}
     {%- set columns = get_quoted_csv(arguments["dest_columns"] | map(attribute="name")) -%}
     {%- set has_accounts = "account_id" in arguments["dest_columns"] | map(attribute="name") | list -%}
     {%- if is_incremental_night() %}
-        insert into {{ ref("int_noted_subjects") }} (subject_id, subject_kind)
+        insert into {{ ref("int_dirty_subjects") }} (subject_id, subject_kind)
         with
             concerned as (
                 select before.person_id {{ ", before.account_id" if has_accounts }}
@@ -129,7 +129,7 @@
     select {{ columns }} from {{ changed }}
 {%- endmacro %}
 
-{# What hangs on facts, by subject. #}
+{# What depends on facts, by subject. #}
 {% macro get_incremental_subjects_sql(arguments) -%}
     {%- set target, changed = arguments["target_relation"], arguments["temp_relation"] -%}
     {%- set columns = get_quoted_csv(arguments["dest_columns"] | map(attribute="name")) -%}
@@ -158,10 +158,22 @@
     select {{ columns }} from {{ changed }}
 {%- endmacro %}
 
-{# A condition that keeps the documents of one kind that int_sightings has not seen. #}
-{% macro landed_since_last_build(kind) -%}
+{# A condition that keeps the documents of one kind that int_identity_events has not seen of each shop or provider. #}
+{% macro landed_since_last_build(kind, origin, names) -%}
     {%- if is_partial() -%}
-        loaded_at > (select coalesce(max(loaded_at), '-infinity') from {{ this }} where kind = '{{ kind }}')
+        (
+        {%- for name in names %}
+                (
+            {{ origin }} = {{ literal(name) }}
+                    and loaded_at > (
+                        select coalesce(max(seen.loaded_at), '-infinity')
+                        from {{ this }} as seen
+                        where seen.kind = '{{ kind }}' and seen.origin = {{ literal(name) }}
+                    )
+                ) {{ "or" if not loop.last }}
+        {%- else %} false
+        {%- endfor %}
+        )
     {%- else -%} true
     {%- endif -%}
 {%- endmacro %}
@@ -172,17 +184,17 @@
     {% endif -%}
 {%- endmacro %}
 
-{# The same for tables, which every night makes anew; the next model is planned by it. For a post-hook of all. #}
+{# The same for tables, which every night makes again; the next model is planned by it. For a post-hook of all. #}
 {% macro analyze_if_table() -%}
     {%- if config.get("materialized") == "table" %} analyze {{ this }}
     {% endif -%}
 {%- endmacro %}
 
 {# Many against many: estimates of a long condition are too low for nested loops to be safe. For a pre-hook. #}
-{% macro many_among_many() -%} set local enable_nestloop = off {%- endmacro %}
+{% macro disable_nested_loops() -%} set local enable_nestloop = off {%- endmacro %}
 
-{# What this build has derived needs no note any more. For the post-hook of stage_builds. #}
-{% macro forget_noted_subjects() -%}
-    delete from {{ ref("int_noted_subjects") }}
+{# What this build has derived is not dirty any more. For the post-hook of stage_builds. #}
+{% macro clear_dirty_subjects() -%}
+    delete from {{ ref("int_dirty_subjects") }}
     where subject_id in (select subject_id from {{ ref("int_affected_subjects") }}) or subject_kind = 'everything'
 {%- endmacro %}

@@ -58,7 +58,7 @@
     {{ return(local_md5(tojson(inputs, sort_keys=true))) }}
 {%- endmacro %}
 
-{# So many days after a due day, nothing more can become of it. #}
+{# The number of days after a due day from which on nothing more can become of it. #}
 {% macro longest_time() -%}
     {%- set after = measuring("late_days") + measuring("response_days") -%}
     {%- set longest = run_query(

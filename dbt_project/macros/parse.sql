@@ -60,10 +60,10 @@
     jsonb_array_elements(case when jsonb_typeof({{ value }}) = 'array' then {{ value }} else '[]' end)
 {%- endmacro %}
 
-{# The newest value of a key in WooCommerce's meta_data, for a lateral join. #}
-{% macro newest_meta_value(key) -%}
+{# The newest value of a key in an array of {"key": …, "value": …}, for a lateral join. #}
+{% macro newest_value(entries, key) -%}
     select entry ->> 'value' as value
-    from {{ json_elements("document.meta_data") }}
+    from {{ json_elements(entries) }}
     with ordinality as entries(entry, position)
     where entry ->> 'key' = {{ key }}
     order by position desc

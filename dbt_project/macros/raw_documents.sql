@@ -1,5 +1,5 @@
 {#
-    The documents of one raw stream. A stream that was never landed (no such shop, an ESP without a single
+    The documents of one raw stream. A stream that was never landed (no such shop, a provider without a single
     bounce) is read as empty, so that the models hold for every configuration.
 #}
 {% macro raw_documents(vendor, stream) -%}

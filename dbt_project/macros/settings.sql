@@ -38,6 +38,7 @@
                 "currency": "EUR",
                 "shops": {},
                 "esp": {"opt_in_lists": [], "event_files": none},
+                "additional_esps": {},
                 "stages": {"rulesets": {}},
                 "vip": {"share": 0.05, "by": "revenue"},
                 "engagement": {"engaged_days": 90, "machine_opens_count": false},

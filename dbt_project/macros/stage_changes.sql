@@ -80,8 +80,8 @@
     group by subject_kind, ruleset, valid_from, previous_stage, stage
 {%- endmacro %}
 
-{# If everything is derived, movements are counted anew. For a pre-hook. #}
-{% macro forget_movements() -%}
+{# If everything is derived, movements are counted again. For a pre-hook. #}
+{% macro clear_movements() -%}
     {%- if not is_partial() %} truncate {{ ref("int_stage_movements") }}
     {% endif -%}
 {%- endmacro %}

@@ -4,14 +4,6 @@
 #}
 {% macro stage_moments(rulesets) -%}
     {%- set shops = settings()["shops"] -%}
-    {%- set with_accounts = [] -%}
-    {%- for shop in shops.values() -%}
-        {%- if shop["kind"] in ["shopify", "shopware"] or shop.get(
-            "account_field"
-        ) or "account_number" in (shop.get("customers") or {}).get("columns", {}) -%}
-            {%- do with_accounts.append(shop) -%}
-        {%- endif -%}
-    {%- endfor -%}
     {%- for name, ruleset in rulesets.items() -%}
         {%- set customers = ruleset.get("customers", "all") -%}
         {%- set some_shops = ruleset.get("shops") -%}
@@ -21,7 +13,7 @@
         {{ _entries(name, some_shops, customers) }}
         union all
         {{ _purchases(name, some_shops, customers, shops | length == 1) }}
-        {%- if with_accounts and customers != "b2c" %}
+        {%- if customers != "b2c" %}
             union all
             {{ _account_moments(name, some_shops) }}
         {%- endif -%}
@@ -51,7 +43,7 @@
                 where is_fact and shop in ({{ literals(some_shops) }}) and {{ is_affected("person_id") }}
                 union all
                 select person_id, seen_on
-                from {{ ref("int_sightings") }}
+                from {{ ref("int_identity_events") }}
                 where is_fact and origin in ({{ literals(some_shops) }}) and {{ is_affected("person_id") }}
             ) as facts
             on facts.person_id = persons.person_id

@@ -1,17 +1,18 @@
 {#
     How documents are staged: a row each, replaced when its document changes. `indexes` lists the columns of each index
-    beside those of the key and of `loaded_at`; with a kind of shop, the model is built if such a shop is connected.
+    beside those of the key and of `loaded_at`; with a kind of shop or provider, the model is built if one is connected. A
+    column that is new is filled by reading all documents again, as after any change of the SQL.
 #}
-{% macro staged_documents_config(key, shop_kind=none, indexes=[]) -%}
+{% macro staged_documents_config(key, kind=none, indexes=[]) -%}
     {%- set all_indexes = [{"columns": [key], "unique": true}, {"columns": ["loaded_at"]}] -%}
     {%- for columns in indexes -%} {%- do all_indexes.append({"columns": columns}) -%} {%- endfor -%}
     {{
         config(
-            enabled=shop_kind is none or is_connected(shop_kind),
+            enabled=kind is none or is_connected(kind),
             materialized="incremental",
             unique_key=key,
             incremental_strategy="delete+insert",
-            on_schema_change="fail",
+            on_schema_change="append_new_columns",
             indexes=all_indexes,
             post_hook="{{ record_filling_sql() }}",
         )

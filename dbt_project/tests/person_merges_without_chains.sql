@@ -1,5 +1,7 @@
--- Who survives a merge is not merged into somebody else, and nobody into themselves:
--- name the last of the chain as the survivor of all.
+{#
+    Who survives a merge is not merged into somebody else, and nobody into themselves: name the last of the chain as the
+    survivor of all.
+#}
 select merges.person_id, merges.surviving_person_id
 from {{ ref("person_merges") }} as merges
 inner join {{ ref("person_merges") }} as further on further.person_id = merges.surviving_person_id

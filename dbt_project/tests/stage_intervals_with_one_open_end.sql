@@ -1,5 +1,7 @@
--- Of those derived tonight: every person has exactly one open interval by the rule set
--- for everybody, and nobody has one who is not known.
+{#
+    Of those derived tonight: every person has exactly one open interval by the rule set for everybody, and nobody has one
+    who is not known.
+#}
 with
     persons as (
         select affected.subject_id, persons.person_id

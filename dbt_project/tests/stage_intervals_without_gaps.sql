@@ -1,5 +1,7 @@
--- Of those derived tonight: each interval ends on the day on which the next one of the
--- same rule set begins, names the stage before, and only the last one is open.
+{#
+    Of those derived tonight: each interval ends on the day on which the next one of the same rule set begins, names the
+    stage before, and only the last one is open.
+#}
 with
     affected as (select subject_id from {{ ref("int_affected_subjects") }}),
 

@@ -1,5 +1,7 @@
--- Of those derived tonight: a purchase leads to new or active, time only leads onwards,
--- and nobody enters as an old customer.
+{#
+    Of those derived tonight: a purchase leads to new or active, time only leads onwards, and nobody enters as an old
+    customer.
+#}
 select subject_id, ruleset, valid_from, previous_stage, stage, cause
 from {{ ref("int_stage_intervals") }}
 where

@@ -17,7 +17,7 @@ from psycopg.rows import dict_row
 
 from lifecycle import transform, warehouse
 from lifecycle.settings import DBT_PROJECT, Measuring
-from tests.dbt.documents import CURRENCIES, ZONES, Documents, Night
+from tests.dbt.documents import CURRENCIES, OPT_IN_LISTS, ZONES, Documents, Night
 from tests.dbt.manifests import parsed
 from tests.dbt.recount import AUDIENCES, CONTACT_CAP, HOUSE_ZONE, RULESETS, Kept, uuid_of
 
@@ -90,11 +90,16 @@ def variables(night: Night) -> dict[str, Any]:
         }
         for name, (at_risk, lapsed, lost) in RULESETS.items()
     }
+    main, *additional = (
+        (name, {"kind": "sendgrid", "connection": name, "opt_in_lists": [opt_in_list]})
+        for name, opt_in_list in OPT_IN_LISTS.items()
+    )
     lifecycle = {
         "timezone": HOUSE_ZONE,
         "currency": "USD",
         "shops": shops,
-        "esp": {"kind": "sendgrid", "connection": "sendgrid", "opt_in_lists": ["Newsletter"]},
+        "esp": main[1],
+        "additional_esps": dict(additional),
         "stages": {"rulesets": rulesets},
         "vip": {"share": 0.1, "by": night.by},
         "engagement": {"engaged_days": 90},

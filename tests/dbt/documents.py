@@ -1,4 +1,4 @@
-"""What three shops and a provider hold, with every awkward case in it, and what becomes of it some nights later."""
+"""What three shops and two providers hold, with every awkward case in it, and what becomes of it some nights later."""
 
 import random
 from collections import defaultdict
@@ -11,6 +11,8 @@ from zoneinfo import ZoneInfo
 ZONES = {"ny": "America/New_York", "zh": "Europe/Zurich", "nz": "Pacific/Auckland"}
 CURRENCIES = {"ny": "USD", "zh": "CHF", "nz": "USD"}
 SUPPRESSIONS = {"bounces": "bounce", "spam_reports": "spam_report", "unsubscribes": "unsubscribe"}
+#: Provider → its list that needs a confirmed subscription. The other one's list of that name doesn't count.
+OPT_IN_LISTS = {"esp": "Newsletter", "news": "Other"}
 COMPANIES = 25
 #: Half of them are none.
 ODD_ADDRESSES = (
@@ -109,22 +111,28 @@ def documents(dice: random.Random, people: int) -> Documents:
                 order = len(found["woocommerce__orders"]) + 1
                 customer = number if has_account or dice.random() < 0.1 else 0
                 found["woocommerce__orders"][f"{shop}/{order}"] = _order(dice, order, email, customer)
+        provider = "news" if number % 3 == 0 else "esp"
         if dice.random() < 0.2:
             contact = {"contact_id": f"c{number}", "email": email, "created_at": _iso(_instant(dice)) + "Z"}
-            found["sendgrid__contacts"][f"esp/c{number}"] = contact
+            found["sendgrid__contacts"][f"{provider}/c{number}"] = contact
             if dice.random() < 0.5:
                 member = contact | {"list_id": "l", "list_name": dice.choice(["Newsletter", "Other"])}
-                found["sendgrid__list_members"][f"esp/l/c{number}"] = member
+                found["sendgrid__list_members"][f"{provider}/l/c{number}"] = member
         if dice.random() < 0.15:
             stream = dice.choice(list(SUPPRESSIONS))
             row = {"created": 1500000000, "email": email.upper()}
-            found[f"sendgrid__{stream}"][f"esp/{email}/1500000000"] = row
+            found[f"sendgrid__{stream}"][f"{provider}/{email}/1500000000"] = row
     for address in ODD_ADDRESSES:
         for _ in range(2):
             order = len(found["woocommerce__orders"]) + 1
             found["woocommerce__orders"][f"zh/{order}"] = _order(dice, order, address, 0) | {"status": "completed"}
-    found["sendgrid__messages"] = {f"esp/m{number}": _message(dice, people) for number in range(people * 4)}
+    found["sendgrid__messages"] = {message_key(number): _message(dice, people) for number in range(people * 4)}
     return found
+
+
+def message_key(number: int) -> str:
+    """The providers number their messages alike."""
+    return f"{[*OPT_IN_LISTS][number % 2]}/m{number // 2}"
 
 
 def _message(dice: random.Random, people: int) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from tests.dbt.documents import Documents, documents
+from tests.dbt.documents import Documents, documents, message_key
 from tests.dbt.recount import AUDIENCES, HOUSE_ZONE, Decision, Kept, Stay, is_plausible, uuid_of
 
 Rows = list[dict[str, Any]]
@@ -106,7 +106,7 @@ class Person:
 def town(dice: random.Random) -> Documents:
     """Two hundred people, and messages of half a year, some of which were opened later."""
     found = documents(dice, people=200)
-    found["sendgrid__messages"] = {f"esp/m{number}": _message(dice) for number in range(2500)}
+    found["sendgrid__messages"] = {message_key(number): _message(dice) for number in range(2500)}
     return found
 
 

@@ -1,4 +1,4 @@
-"""Random histories of two shops and a provider: what each night finds in ``raw`` and the seeds, and how it is cut."""
+"""Random histories of two shops and two providers: what each night finds in ``raw`` and seeds, and how it is cut."""
 
 import hashlib
 import random
@@ -17,6 +17,8 @@ NAMESPACE = bytes.fromhex("6f1c2b7e4d0a4c58a3de5b9f71c08e24")
 SHOPS = {"zh": ("Europe/Zurich", "CHF"), "ny": ("America/New_York", "USD")}
 ORDERS, CUSTOMERS = "woocommerce__orders", "woocommerce__customers"
 CONTACTS, MEMBERS = "sendgrid__contacts", "sendgrid__list_members"
+#: Provider → its list that needs a confirmed subscription.
+OPT_IN_LISTS = {"esp": "Newsletter", "news": "Other"}
 STREAMS = (ORDERS, CUSTOMERS, CONTACTS, MEMBERS)
 BEGIN = date(2024, 3, 1)
 DAYS_BEFORE = 200
@@ -207,7 +209,7 @@ def new_contact(town: Town) -> None:
     document = {"email": town.address(), "created_at": created_at}
     if stream == MEMBERS:
         document |= {"list_name": town.dice.choice(["Newsletter", "Newsletter", "Other"])}
-    town.put(stream, f"esp/{town.number()}", document)
+    town.put(stream, f"{town.dice.choice(list(OPT_IN_LISTS))}/{town.number()}", document)
 
 
 def changed_contact(town: Town) -> None:

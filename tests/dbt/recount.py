@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from tests.dbt.documents import CURRENCIES, SUPPRESSIONS, ZONES, Night
+from tests.dbt.documents import CURRENCIES, OPT_IN_LISTS, SUPPRESSIONS, ZONES, Night
 
 NAMESPACE = bytes.fromhex("6f1c2b7e4d0a4c58a3de5b9f71c08e24")
 STAGES = ("prospect", "new", "active", "at_risk", "lapsed", "lost")
@@ -315,9 +315,10 @@ def _cents(money: Decimal) -> Decimal:
 
 def _read_provider(night: Night, people: dict[UUID, Person]) -> None:
     for stream in ("contacts", "list_members"):
-        for contact in night.documents[f"sendgrid__{stream}"].values():
+        for key, contact in night.documents[f"sendgrid__{stream}"].items():
             day = _day(contact["created_at"], HOUSE_ZONE)
-            if day <= night.run_date and contact.get("list_name") != "Other" and not contact.get("deleted"):
+            counts = contact.get("list_name") in {None, OPT_IN_LISTS[key.split("/")[0]]}
+            if day <= night.run_date and counts and not contact.get("deleted"):
                 identity = f"email:{contact['email']}"
                 known = _seen(night, people, identity, day)
                 known.is_subscribed |= stream == "list_members" and identity not in night.merges

@@ -21,7 +21,7 @@ WINDOW = timedelta(settings.load().measuring.effect_days)
 DAY = timedelta(1)
 MODELS = (
     "stg_settings__audiences",
-    "int_effect_stays",
+    "int_effect_memberships",
     "int_effect_experiments",
     "int_effect_sums",
     "audience_effects",
@@ -138,7 +138,7 @@ def test_who_may_see_figures_may_read_the_lift_and_not_by_whom_it_came(measured:
         for role, table, right in (
             ("lifecycle_figures", "marts.audience_effects", True),
             ("lifecycle_people", "marts.audience_effects", False),
-            ("lifecycle_figures", "intermediate.int_effect_stays", False),
+            ("lifecycle_figures", "intermediate.int_effect_memberships", False),
         ):
             assert connection.execute(may, [role, table]).fetchone() == (right,), (role, table)
 

@@ -27,6 +27,7 @@ from tests.dbt.histories import (
     BEGIN,
     DAYS_AHEAD,
     HISTORIES,
+    OPT_IN_LISTS,
     SHOPS,
     STREAMS,
     Cut,
@@ -43,7 +44,7 @@ pytestmark = pytest.mark.dbt
 EXAMPLES = 30 if hypothesis.get_current_profile_name() == "thorough" else 2
 FULL = "full_"
 SCHEMAS = ("staging", "intermediate", "marts")
-FACTS = ("int_orders", "int_sightings")
+FACTS = ("int_orders", "int_identity_events")
 BY_PERSON = ("int_persons", "purchase_days", "int_purchase_totals", "int_latest_orders", "int_stage_intervals")
 #: What must be the same, row by row; ``loaded_at`` included, for the next night goes by it.
 COMPARED = {
@@ -61,7 +62,9 @@ FACTS_FIRST = [
     "stg_sendgrid__list_members",
     "int_shop_orders",
     "int_shop_customers",
-    "int_noted_subjects",
+    "int_esp_contacts",
+    "int_esp_list_members",
+    "int_dirty_subjects",
     "int_changed_orders",
     *FACTS,
 ]
@@ -100,7 +103,10 @@ def rules(currency: str = "CHF", at_risk: int = 20) -> Settings:
                 name: {**shop, "timezone": zone, "currency": currency, "zero_value_orders_count": name == "ny"}
                 for name, (zone, currency) in SHOPS.items()
             },
-            "esp": {"kind": "sendgrid", "connection": "esp", "opt_in_lists": ["Newsletter"]},
+            "esp": {"kind": "sendgrid", "connection": "esp", "opt_in_lists": [OPT_IN_LISTS["esp"]]},
+            "additional_esps": {
+                "news": {"kind": "sendgrid", "connection": "news", "opt_in_lists": [OPT_IN_LISTS["news"]]}
+            },
             "stages": {
                 "rulesets": {
                     "companies": {"kind": "personal", "customers": "b2b", **days},
@@ -387,10 +393,10 @@ where person_id is not null and (
     or customer in (select id from customers)
     or currency in (select currency from rates)
 )
-union select person_id from intermediate.int_sightings
-where person_id is not null and sighting_id in (select id from contacts)
-union select person_id from {kept}.int_sightings
-where person_id is not null and sighting_id in (select id from contacts)
+union select person_id from intermediate.int_identity_events
+where person_id is not null and identity_event_id in (select id from contacts)
+union select person_id from {kept}.int_identity_events
+where person_id is not null and identity_event_id in (select id from contacts)
 union select person_id from merges
 union select surviving_person_id from merges
 """

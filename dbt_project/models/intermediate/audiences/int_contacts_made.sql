@@ -12,12 +12,14 @@
     {%- endif -%}
 {%- endfor %}
 
--- Only what was so before the run date counts, so that a night can be repeated. A message that follows from
--- coming onto a list is the same contact: the greater of both numbers is what the person got.
+{#
+    Only contacts before the run date count, so that a night can be repeated. A message that a list's member gets is the
+    same contact as coming onto the list: the greater of both numbers is what the person got.
+#}
 with
     messages as (
         select email, {{ business_day("last_event_at", literal(rules["timezone"])) }} as contacted_on
-        from {{ ref("stg_sendgrid__messages") }}
+        from {{ ref("int_esp_messages") }}
         where not is_deleted and status = 'delivered'
     ),
 

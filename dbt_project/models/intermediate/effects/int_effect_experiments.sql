@@ -1,17 +1,16 @@
 with
-    stays as (select * from {{ ref("int_effect_stays") }}),
+    memberships as (select * from {{ ref("int_effect_memberships") }}),
 
     held_out as (
         select audience, min(since_on) as first_on, max(since_on) as last_on
-        from stays
+        from memberships
         where outcome = 'holdout'
         group by audience
     ),
 
-    moves as (select distinct audience, since_on as moved_on from stays where is_moved)
+    moves as (select distinct audience, since_on as moved_on from memberships where is_moved)
 
--- the last time that one share held: before and after it the arms are other parts of
--- the audience
+-- the last time that one share held; before and after it, the arms are others
 select
     held_out.audience,
     coalesce(

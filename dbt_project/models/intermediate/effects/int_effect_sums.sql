@@ -10,21 +10,24 @@ with
         from {{ ref("int_effect_experiments") }}
     ),
 
-    -- whatever happened to a person later: by the lot of the first day, as intended
+    -- by the assignment of the first day, whatever happened to a person later (intention to treat)
     entries as (
-        select stays.audience, stays.person_id, stays.outcome as arm, stays.since_on as entered_on
-        from {{ ref("int_effect_stays") }} as stays
-        inner join experiments on experiments.audience = stays.audience
+        select
+            memberships.audience,
+            memberships.person_id,
+            memberships.outcome as arm,
+            memberships.since_on as entered_on
+        from {{ ref("int_effect_memberships") }} as memberships
+        inner join experiments on experiments.audience = memberships.audience
         where
-            stays.is_first
-            and stays.since_on >= experiments.started_on
-            and stays.since_on <= experiments.complete_until
+            memberships.is_first
+            and memberships.since_on >= experiments.started_on
+            and memberships.since_on <= experiments.complete_until
     ),
 
     last_entries as (select audience, max(entered_on) as through_on from entries group by audience),
 
-    -- a night's list is there on the day after it, the first day on which it can do
-    -- something
+    -- a night's list works from the day after it on
     clicks as (
         select distinct entries.audience, entries.person_id
         from entries

@@ -29,9 +29,10 @@
 ] %}
 {%- set landed = ["messages_loaded_at", "events_loaded_at"] %}
 
--- Message activity dates a message by its latest event, so the day on which it was first seen is kept: the
--- table outlives a full refresh. After a change of SQL all documents are read again. A day in it only ever
--- becomes an earlier one.
+{#
+    Message activity dates a message by its latest event, so the day on which it was first seen is kept: the table outlives
+    a full refresh. After a change of SQL all documents are read again. A day in it only ever becomes an earlier one.
+#}
 with
     activity as (
         select
@@ -44,7 +45,7 @@ with
             clicks > 0 and not is_deleted as is_clicked,
             {{ business_day("last_event_at", timezone) }} as occurred_on,
             loaded_at
-        from {{ ref("stg_sendgrid__messages") }}
+        from {{ ref("int_esp_messages") }}
         {% if is_filled_by_same_sql() -%}
             where
                 loaded_at
@@ -52,36 +53,35 @@ with
         {%- endif %}
     ),
 
-    {% if has_event_files() -%}
-        events as (
-            select
-                -- named as in message activity: the source, and the provider's id
-                {{ dbt.split_part("events.event_id", "'/'", 1) }} || '/' || events.message_id as message_id,
-                events.event,
-                events.is_machine_open,
-                events.email,
-                events.single_send_id,
-                single_sends.name as single_send_name,
-                events.automation_id,
-                events.automation_name,
-                events.category,
-                cast(events.categories as {{ dbt.type_string() }}) as categories,
-                {{ business_day("events.occurred_at", timezone) }} as occurred_on,
-                events.loaded_at
-            from {{ ref("stg_sendgrid__events") }} as events
-            left join
-                {{ ref("stg_sendgrid__single_sends") }} as single_sends
-                on single_sends.single_send_id = events.single_send_id
-            where
-                events.message_id is not null
-                and events.event in ('delivered', 'open', 'click')
-                and not events.is_deleted
-                {% if is_filled_by_same_sql() -%}
-                    and events.loaded_at
-                    > (select coalesce(max(known.events_loaded_at), '-infinity') from {{ this }} as known)
-                {%- endif %}
-        ),
-    {%- endif %}
+    events as (
+        select
+            events.message_id,
+            events.event,
+            events.is_machine_open,
+            events.email,
+            events.campaign_id,
+            campaigns.name as campaign_name,
+            events.automation_id,
+            events.automation_name,
+            events.category,
+            cast(events.categories as {{ dbt.type_string() }}) as categories,
+            {{ business_day("events.occurred_at", timezone) }} as occurred_on,
+            events.loaded_at
+        from {{ ref("int_esp_events") }} as events
+        left join
+            {{ ref("int_esp_campaigns") }} as campaigns
+            on campaigns.source = events.source
+            and campaigns.campaign_id = events.campaign_id
+            and not campaigns.is_automation
+        where
+            events.message_id is not null
+            and events.event in ('delivered', 'open', 'click')
+            and not events.is_deleted
+            {% if is_filled_by_same_sql() -%}
+                and events.loaded_at
+                > (select coalesce(max(known.events_loaded_at), '-infinity') from {{ this }} as known)
+            {%- endif %}
+    ),
 
     observations as (
         select
@@ -103,28 +103,26 @@ with
             loaded_at as messages_loaded_at,
             cast(null as timestamptz) as events_loaded_at
         from activity
-        {% if has_event_files() -%}
-            union all
-            select
-                message_id,
-                false as is_deleted,
-                email,
-                null as subject,
-                single_send_id,
-                single_send_name,
-                automation_id,
-                automation_name,
-                category,
-                categories,
-                case when event = 'delivered' then occurred_on end as delivered_on,
-                null as activity_opened_on,
-                case when event = 'open' and not is_machine_open then occurred_on end as opened_on,
-                case when event = 'open' and is_machine_open then occurred_on end as machine_opened_on,
-                case when event = 'click' then occurred_on end as clicked_on,
-                null as messages_loaded_at,
-                loaded_at as events_loaded_at
-            from events
-        {%- endif %}
+        union all
+        select
+            message_id,
+            false as is_deleted,
+            email,
+            null as subject,
+            campaign_id as single_send_id,
+            campaign_name as single_send_name,
+            automation_id,
+            automation_name,
+            category,
+            categories,
+            case when event = 'delivered' then occurred_on end as delivered_on,
+            null as activity_opened_on,
+            case when event = 'open' and not is_machine_open then occurred_on end as opened_on,
+            case when event = 'open' and is_machine_open then occurred_on end as machine_opened_on,
+            case when event = 'click' then occurred_on end as clicked_on,
+            null as messages_loaded_at,
+            loaded_at as events_loaded_at
+        from events
     )
     {% if is_incremental() -%}
         ,

@@ -2,7 +2,7 @@
 {%- set since = add_days(run_date(), -rules["engaged_days"]) -%}
 
 with
-    signs as (select * from {{ ref("int_address_signs") }} where valid_from is not null),
+    email_engagement as (select * from {{ ref("int_email_engagement") }} where valid_from is not null),
 
     suppressions as (
         select
@@ -11,18 +11,18 @@ with
             coalesce(
                 {{ business_day("created_at", literal(settings()["timezone"])) }}, {{ run_date() }}
             ) as refused_on
-        from {{ ref("stg_sendgrid__suppressions") }}
+        from {{ ref("int_esp_suppressions") }}
         where not is_deleted and email is not null and reason in ('bounce', 'block', 'invalid_email')
     ),
 
-    -- a block passes, and a bounce can be taken off the list: then what is delivered later counts
+    -- a block passes, and a bounce can be lifted: then what is delivered later counts
     refusals as (
         select email, is_passing, refused_on
         from suppressions
         where refused_on <= {{ run_date() }}
         union all
         select email, true as is_passing, last_bounced_on as refused_on
-        from signs
+        from email_engagement
         where last_bounced_on is not null
     ),
 
@@ -37,7 +37,7 @@ with
 
     addresses as (
         select email
-        from signs
+        from email_engagement
         union
         select email
         from refused
@@ -46,29 +46,29 @@ with
 select
     addresses.email,
     case
-        when refused.is_suppressed = 1 or refused.last_refused_on >= signs.last_delivered_on
+        when refused.is_suppressed = 1 or refused.last_refused_on >= email_engagement.last_delivered_on
         then 'unreachable'
-        when refused.email is not null and signs.last_delivered_on is null
+        when refused.email is not null and email_engagement.last_delivered_on is null
         then 'unreachable'
         when
-            signs.last_clicked_on >= {{ since }} or signs.last_opened_on >= {{ since }}
+            email_engagement.last_clicked_on >= {{ since }} or email_engagement.last_opened_on >= {{ since }}
             {% if rules.get("machine_opens_count") -%}
-                or signs.last_machine_opened_on >= {{ since }}
+                or email_engagement.last_machine_opened_on >= {{ since }}
             {%- endif %}
         then 'engaged'
         when
-            signs.last_delivered_on is not null
-            or signs.last_opened_on is not null
-            or signs.last_machine_opened_on is not null
-            or signs.last_clicked_on is not null
+            email_engagement.last_delivered_on is not null
+            or email_engagement.last_opened_on is not null
+            or email_engagement.last_machine_opened_on is not null
+            or email_engagement.last_clicked_on is not null
         then 'dormant'
     end as engagement,
-    signs.last_delivered_on as last_contacted_on,
-    signs.last_opened_on,
-    signs.last_clicked_on,
-    signs.last_delivered_on,
-    signs.last_machine_opened_on,
-    signs.last_bounced_on
+    email_engagement.last_delivered_on as last_contacted_on,
+    email_engagement.last_opened_on,
+    email_engagement.last_clicked_on,
+    email_engagement.last_delivered_on,
+    email_engagement.last_machine_opened_on,
+    email_engagement.last_bounced_on
 from addresses
-left join signs on signs.email = addresses.email
+left join email_engagement on email_engagement.email = addresses.email
 left join refused on refused.email = addresses.email

@@ -3,7 +3,10 @@ select shop, person_id
 from {{ ref("purchase_days") }}
 where {{ literal(has_several_shops()) }}
 union
-select sightings.origin as shop, sightings.person_id
-from {{ ref("int_sightings") }} as sightings
-inner join {{ ref("stg_settings__shops") }} as shops on shops.shop = sightings.origin
-where {{ literal(has_several_shops()) }} and sightings.is_fact and sightings.seen_on <= {{ run_date() }}
+select identity_events.origin as shop, identity_events.person_id
+from {{ ref("int_identity_events") }} as identity_events
+inner join {{ ref("stg_settings__shops") }} as shops on shops.shop = identity_events.origin
+where
+    {{ literal(has_several_shops()) }}
+    and identity_events.is_fact
+    and identity_events.seen_on <= {{ run_date() }}

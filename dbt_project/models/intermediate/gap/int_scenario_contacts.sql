@@ -26,29 +26,28 @@ with
 
     persons as (select person_id, email from {{ ref("int_persons") }}),
 
-    -- what a night of the same date began or ended does not count, so that it can be
-    -- repeated
+    -- what a night of the same date did does not count, so that it can be repeated
     memberships as (
         select
-            stays.person_id,
-            stays.list_name,
-            stays.entered_on,
-            case when stays.left_on < {{ run_date() }} then stays.left_on end as left_on
-        from {{ source("delivery", "membership") }} as stays
-        inner join persons on persons.person_id = stays.person_id
-        where stays.entered_on < {{ run_date() }}
+            membership.person_id,
+            membership.list_name,
+            membership.entered_on,
+            case when membership.left_on < {{ run_date() }} then membership.left_on end as left_on
+        from {{ source("delivery", "membership") }} as membership
+        inner join persons on persons.person_id = membership.person_id
+        where membership.entered_on < {{ run_date() }}
         union all
         select
             persons.person_id,
             members.list_name,
             {{ business_day("members.created_at", literal(settings()["timezone"])) }} as entered_on,
             null as left_on
-        from {{ ref("stg_sendgrid__list_members") }} as members
+        from {{ ref("int_esp_list_members") }} as members
         inner join persons on persons.email = members.email
         where not members.is_deleted
     ),
 
-    stays as (
+    scenario_memberships as (
         select
             carriers.scenario,
             carriers.channel,
@@ -63,21 +62,27 @@ with
     -- the first message to somebody who is on the list
     followed as (
         select
-            stays.scenario,
-            stays.person_id,
+            scenario_memberships.scenario,
+            scenario_memberships.person_id,
             messages.delivered_on as contacted_on,
             messages.is_opened,
             messages.is_clicked,
             rank() over (
-                partition by stays.scenario, stays.person_id, stays.entered_on order by messages.delivered_on
+                partition by
+                    scenario_memberships.scenario,
+                    scenario_memberships.person_id,
+                    scenario_memberships.entered_on
+                order by messages.delivered_on
             ) as position
-        from stays
+        from scenario_memberships
         inner join
             messages
-            on messages.person_id = stays.person_id
-            and messages.delivered_on >= stays.entered_on
-            and (messages.delivered_on <= stays.left_on or stays.left_on is null)
-        where stays.channel = 'email'
+            on messages.person_id = scenario_memberships.person_id
+            and messages.delivered_on >= scenario_memberships.entered_on
+            and (
+                messages.delivered_on <= scenario_memberships.left_on or scenario_memberships.left_on is null
+            )
+        where scenario_memberships.channel = 'email'
     ),
 
     contacts as (
@@ -90,7 +95,7 @@ with
         union all
         -- elsewhere, being on the list is the contact
         select scenario, person_id, entered_on as contacted_on, false as is_opened, false as is_clicked
-        from stays
+        from scenario_memberships
         where channel <> 'email'
     )
 

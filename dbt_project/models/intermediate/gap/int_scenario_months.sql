@@ -7,7 +7,7 @@
     )
 }}
 
--- days are counted before the night is noted as counted
+-- days are counted before the night is recorded as counted
 -- depends_on: {{ ref("contact_gap_daily") }}
 with
     catalogue as (select scenario, channel, is_measured from {{ ref("contact_scenarios") }}),

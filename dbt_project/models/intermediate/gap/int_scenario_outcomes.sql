@@ -6,14 +6,19 @@ with
     responses as (select * from {{ ref("int_scenario_responses") }}),
 
     due as (
-        select dues.scenario, dues.person_id, dues.due_on, dues.due_until, responses.contacted_on
-        from {{ ref("int_scenario_dues") }} as dues
+        select
+            due_contacts.scenario,
+            due_contacts.person_id,
+            due_contacts.due_on,
+            due_contacts.due_until,
+            responses.contacted_on
+        from {{ ref("int_scenario_due_contacts") }} as due_contacts
         left join
             responses
-            on responses.scenario = dues.scenario
-            and responses.person_id = dues.person_id
-            and responses.due_on = dues.due_on
-        where dues.due_on >= {{ recounted_from() }}
+            on responses.scenario = due_contacts.scenario
+            and responses.person_id = due_contacts.person_id
+            and responses.due_on = due_contacts.due_on
+        where due_contacts.due_on >= {{ recounted_from() }}
     ),
 
     -- when somebody was due, or was reached though not due

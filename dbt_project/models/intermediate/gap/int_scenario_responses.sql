@@ -1,5 +1,4 @@
--- Of what is not measured nobody is due: there, the first contact of a month stands
--- for the others.
+-- Where nothing is measured nobody is due; there, the first contact of a month counts.
 with
     matches as (
         select

@@ -6,7 +6,7 @@ with
             last_name,
             country,
             row_number() over (partition by identity_id order by created_at, contact_id) as position
-        from {{ ref("stg_sendgrid__contacts") }}
+        from {{ ref("int_esp_contacts") }}
         where
             not is_deleted
             and email is not null

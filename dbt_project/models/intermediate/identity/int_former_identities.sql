@@ -1,6 +1,7 @@
--- Addresses that were the same person's before: of merged persons, and of shop customers who moved on. As
--- with
--- suppressions, what is known counts for any run date.
+{#
+    Addresses that were the same person's before: of merged persons, and of shop customers with a new address. As with
+    suppressions, what is known counts for any run date.
+#}
 with
     versions as (select * from {{ ref("identity_map") }}),
 

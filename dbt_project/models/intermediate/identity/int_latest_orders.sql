@@ -5,7 +5,7 @@
         unique_key="person_id",
         on_schema_change="fail",
         indexes=[{"columns": ["person_id"], "unique": true}],
-        pre_hook="{{ few_among_many() }}",
+        pre_hook="{{ prefer_index_scans() }}",
         post_hook="{{ analyze_if_all_is_new() }}",
     )
 }}

@@ -5,7 +5,7 @@
         unique_key="person_id",
         on_schema_change="fail",
         indexes=[{"columns": ["person_id"], "unique": true}, {"columns": ["account_id"]}],
-        pre_hook="{{ few_among_many() }}",
+        pre_hook="{{ prefer_index_scans() }}",
         post_hook="{{ analyze_if_all_is_new() }}",
     )
 }}
@@ -18,9 +18,9 @@ with
         where is_fact and person_id is not null and {{ is_affected("person_id") }}
     ),
 
-    sightings as (
-        select person_id, identity_id, email, seen_on, account_id, sighting_id
-        from {{ ref("int_sightings") }}
+    identity_events as (
+        select person_id, identity_id, email, seen_on, account_id, identity_event_id
+        from {{ ref("int_identity_events") }}
         where
             is_fact
             and person_id is not null
@@ -34,7 +34,7 @@ with
         where seen_on <= {{ run_date() }}
         union all
         select person_id, identity_id, email, seen_on
-        from sightings
+        from identity_events
     ),
 
     persons as (
@@ -52,8 +52,10 @@ with
         select
             person_id,
             account_id,
-            row_number() over (partition by person_id order by seen_on desc, sighting_id desc) as position
-        from sightings
+            row_number() over (
+                partition by person_id order by seen_on desc, identity_event_id desc
+            ) as position
+        from identity_events
         where account_id is not null
     )
 

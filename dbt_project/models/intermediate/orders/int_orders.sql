@@ -15,16 +15,16 @@
             {"columns": ["shop", "customer_loaded_at"]},
         ],
         pre_hook=[
-            "{{ few_among_many() }}",
-            "{{ note_everything() }}",
-            "{{ doubt_changed_merges() }}",
-            "{{ doubt_changed_rates() }}",
+            "{{ prefer_index_scans() }}",
+            "{{ mark_everything_dirty() }}",
+            "{{ mark_changed_merges_dirty() }}",
+            "{{ mark_changed_rates_dirty() }}",
         ],
         post_hook="{{ analyze_if_all_is_new() }}",
     )
 }}
 
--- depends_on: {{ ref("int_noted_subjects") }}
+-- depends_on: {{ ref("int_dirty_subjects") }}
 -- depends_on: {{ ref("int_changed_orders") }}
 with
     orders as (

@@ -4,7 +4,7 @@
         incremental_strategy="stages",
         unique_key="subject_id",
         on_schema_change="fail",
-        pre_hook=["{{ few_among_many() }}", "{{ forget_movements() }}"],
+        pre_hook=["{{ prefer_index_scans() }}", "{{ clear_movements() }}"],
         post_hook=["{{ count_movements() }}", "{{ analyze_if_all_is_new() }}"],
     )
 }}
@@ -15,7 +15,7 @@
 -- depends_on: {{ ref("int_affected_subjects") }}
 -- depends_on: {{ ref("int_stage_movements") }}
 -- depends_on: {{ ref("stage_corrections") }}
--- depends_on: {{ ref("int_sightings") }}
+-- depends_on: {{ ref("int_identity_events") }}
 -- depends_on: {{ ref("int_orders") }}
 with
     versions as ({{ ruleset_versions() }}),
@@ -34,7 +34,7 @@ with
         from moments
     ),
 
-    -- after so many days without a purchase a moment leads to each later stage
+    -- how many days without a purchase lead from a moment to each later stage
     judged_moments as ({{ judged_moments() }}),
 
     -- the stage on the last day before the next moment; none if that is the same day
@@ -65,15 +65,14 @@ with
         select outlived_moments.*, lag(stage_outlived) over ({{ line }}) as stage_before from outlived_moments
     ),
 
-    -- a purchase that finds the stage that it leads to, and is followed in time, changes nothing
+    -- a purchase by somebody active who buys again in time changes nothing
     turning_moments as (
         select followed_moments.*, stage_before is null or ordinal = 1 or stage_before <> 'active' as is_turn
         from followed_moments
         where is_overdue or ordinal < 2 or stage_before <> 'active'
     ),
 
-    -- the purchases that a moment's stage is prolonged by end with the next turning moment, if that is no
-    -- turn
+    -- purchases prolong a moment's stage until the next turning moment, unless that one is a turn
     runs as (
         select
             turning_moments.*,

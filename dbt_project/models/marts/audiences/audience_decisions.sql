@@ -23,7 +23,7 @@ with
         select audience, person_id, 'lower priority' as exclusion from ranked_in_group where place > 1
     ),
 
-    drawn as (
+    assigned as (
         select
             candidates.audience,
             candidates.person_id,
@@ -51,11 +51,11 @@ with
             and outranked.person_id = candidates.person_id
     ),
 
-    -- who is on the list or was held out from it stays so, however often they were contacted
+    -- who is on the list or held out from it remains so, however often they were contacted
     newcomers as (
         select
-            drawn.audience,
-            drawn.person_id,
+            assigned.audience,
+            assigned.person_id,
             audiences.priority,
             audiences.position,
             audiences.is_contact,
@@ -64,19 +64,19 @@ with
                 contacts.last_contact_on > {{ add_days(run_date(), "-audiences.min_days_since_contact") }},
                 false
             ) as is_recent
-        from drawn
-        inner join audiences on audiences.audience = drawn.audience
-        left join {{ ref("int_contacts_made") }} as contacts on contacts.person_id = drawn.person_id
+        from assigned
+        inner join audiences on audiences.audience = assigned.audience
+        left join {{ ref("int_contacts_made") }} as contacts on contacts.person_id = assigned.person_id
         where
-            drawn.exclusion is null
+            assigned.exclusion is null
             and (audiences.is_contact or audiences.min_days_since_contact is not null)
             and not exists (
                 select 1
-                from {{ ref("int_audience_stays") }} as stays
+                from {{ ref("int_audience_memberships") }} as memberships
                 where
-                    stays.audience = drawn.audience
-                    and stays.person_id = drawn.person_id
-                    and (stays.outcome = 'member' or drawn.is_held_out)
+                    memberships.audience = assigned.audience
+                    and memberships.person_id = assigned.person_id
+                    and (memberships.outcome = 'member' or assigned.is_held_out)
             )
     ),
 
@@ -105,19 +105,19 @@ with
     )
 
 select
-    drawn.audience,
-    drawn.person_id,
+    assigned.audience,
+    assigned.person_id,
     audiences.list_name,
     audiences.priority,
     case
-        when drawn.exclusion is not null or spared.exclusion is not null
+        when assigned.exclusion is not null or spared.exclusion is not null
         then 'excluded'
-        when drawn.is_held_out
+        when assigned.is_held_out
         then 'holdout'
         else 'member'
     end as outcome,
-    coalesce(drawn.exclusion, spared.exclusion) as exclusion,
-    drawn.reason
-from drawn
-inner join audiences on audiences.audience = drawn.audience
-left join spared on spared.audience = drawn.audience and spared.person_id = drawn.person_id
+    coalesce(assigned.exclusion, spared.exclusion) as exclusion,
+    assigned.reason
+from assigned
+inner join audiences on audiences.audience = assigned.audience
+left join spared on spared.audience = assigned.audience and spared.person_id = assigned.person_id

@@ -42,26 +42,26 @@ with
 
     -- known suppressions count for any run date
     suppressions as (
-        select identity_id, 'esp' as source, reason as statement, created_at as said_at
-        from {{ ref("stg_sendgrid__suppressions") }}
+        select identity_id, source, reason as statement, created_at as said_at
+        from {{ ref("int_esp_suppressions") }}
         where not is_deleted and email is not null
     ),
 
     subscriptions as (
         select
-            sightings.identity_id,
-            sightings.origin as source,
+            identity_events.identity_id,
+            identity_events.origin as source,
             'double_opt_in' as statement,
             members.created_at as said_at
-        from {{ ref("int_sightings") }} as sightings
+        from {{ ref("int_identity_events") }} as identity_events
         left join
-            {{ ref("stg_sendgrid__list_members") }} as members
-            on 'member:' || members.list_member_id = sightings.sighting_id
+            {{ ref("int_esp_list_members") }} as members
+            on 'member:' || members.list_member_id = identity_events.identity_event_id
         where
-            sightings.kind = 'member'
-            and sightings.is_fact
-            and sightings.identity_id = sightings.person_id
-            and sightings.seen_on <= {{ run_date() }}
+            identity_events.kind = 'member'
+            and identity_events.is_fact
+            and identity_events.identity_id = identity_events.person_id
+            and identity_events.seen_on <= {{ run_date() }}
     ),
 
     -- a withdrawal counts even of a customer who is not known

@@ -17,7 +17,7 @@ with
 
     products as (select * from {{ ref("int_shop_products") }}),
 
-    -- the person's own gaps, and the shop's mean with the weight of so many more
+    -- the person's own gaps, and the shop's mean with the weight of some more
     gaps as (
         select
             totals.person_id,

@@ -13,7 +13,7 @@ with
     -- one that was lifted later happened nevertheless
     suppressions as (
         select email, reason, {{ business_day("created_at", literal(settings()["timezone"])) }} as day
-        from {{ ref("stg_sendgrid__suppressions") }}
+        from {{ ref("int_esp_suppressions") }}
         where email is not null and created_at is not null
     ),
 

@@ -4,7 +4,7 @@
         incremental_strategy="subjects",
         unique_key="person_id",
         on_schema_change="fail",
-        pre_hook="{{ few_among_many() }}",
+        pre_hook="{{ prefer_index_scans() }}",
         post_hook="{{ analyze_if_all_is_new() }}",
     )
 }}

@@ -1,4 +1,4 @@
-{{ config(pre_hook="{{ many_among_many() }}") }}
+{{ config(pre_hook="{{ disable_nested_loops() }}") }}
 
 with
     customers as (

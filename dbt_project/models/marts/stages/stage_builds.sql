@@ -4,20 +4,20 @@
         incremental_strategy="append",
         on_schema_change="fail",
         full_refresh=false,
-        post_hook="{{ forget_noted_subjects() }}",
+        post_hook="{{ clear_dirty_subjects() }}",
     )
 }}
 {%- set build = last_build() %}
 
 -- whatever a night derives only in part is complete before a build is finished
--- depends_on: {{ ref("int_noted_subjects") }}
+-- depends_on: {{ ref("int_dirty_subjects") }}
 -- depends_on: {{ ref("int_applied_rates") }}
 -- depends_on: {{ ref("int_applied_merges") }}
 -- depends_on: {{ ref("int_persons") }}
 -- depends_on: {{ ref("int_purchase_totals") }}
 -- depends_on: {{ ref("int_latest_orders") }}
 -- depends_on: {{ ref("int_stage_intervals") }}
--- depends_on: {{ ref("int_address_signs") }}
+-- depends_on: {{ ref("int_email_engagement") }}
 select
     {% if is_incremental() %}
         coalesce((select max(builds.build_id) from {{ this }} as builds), 0) + 1 as build_id,

@@ -1,3 +1,3 @@
-{{ staged_documents_config("customer_id", shop_kind="files", indexes=[["shop", "loaded_at"]]) }}
+{{ staged_documents_config("customer_id", kind="files", indexes=[["shop", "loaded_at"]]) }}
 
 {{ mapped_customers("files") }}

@@ -1,4 +1,4 @@
-{{ staged_documents_config("contact_id") }}
+{{ staged_documents_config("contact_id", kind="sendgrid") }}
 
 with
     source as ({{ changed_documents("sendgrid", "contacts") }}),
@@ -7,6 +7,7 @@ with
         select
             -- ids
             id as contact_id,
+            source,
 
             -- text
             {{ normalize_email("doc ->> 'email'") }} as email,

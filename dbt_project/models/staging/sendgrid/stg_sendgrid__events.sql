@@ -1,53 +1,11 @@
-{{ config(enabled=has_event_files()) }}
-{{ staged_documents_config("event_id", indexes=[["email"]]) }}
+{{ config(enabled=is_connected("sendgrid"), materialized="view") }}
 
-with
-    source as ({{ changed_documents("sendgrid", "events") }}),
-
-    -- one category comes as a text, several as an array
-    categorised as (
-        select
-            source.*,
-            case
-                jsonb_typeof(doc -> 'category')
-                when 'array'
-                then doc -> 'category'
-                when 'string'
-                then jsonb_build_array(doc -> 'category')
-                else cast('[]' as jsonb)
-            end as categories
-        from source
-    ),
-
-    renamed as (
-        select
-            -- ids
-            id as event_id,
-            doc ->> 'sg_message_id' as message_id,
-            doc ->> 'singlesend_id' as single_send_id,
-            doc ->> 'mc_auto_id' as automation_id,
-            coalesce(doc ->> 'template_id', doc ->> 'sg_template_id') as template_id,
-            doc ->> 'asm_group_id' as group_id,
-
-            -- text
-            {{ normalize_email("doc ->> 'email'") }} as email,
-            doc ->> 'event' as event,
-            {{ clean_text("doc ->> 'mc_auto_name'") }} as automation_name,
-            categories ->> 0 as category,
-            categories,
-            doc ->> 'url' as url,
-            doc ->> 'reason' as reason,
-            case when doc ->> 'event' = 'bounce' then coalesce(doc ->> 'type', 'bounce') end as bounce_type,
-
-            -- booleans
-            coalesce(doc ->> 'sg_machine_open' = 'true', false) as is_machine_open,
-
-            -- timestamps
-            {{ parse_epoch("doc ->> 'timestamp'") }} as occurred_at,
-            loaded_at,
-            is_deleted
-        from categorised
-    )
+{#- events count of those who have them written to files now; what others have told before is forgotten -#}
+{%- set sources = [] -%}
+{%- for source, provider in connected_providers().items() if provider.get("event_files") is not none -%}
+    {%- do sources.append(source) -%}
+{%- endfor %}
 
 select *
-from renamed
+from {{ ref("base_sendgrid__events") }}
+where source in ({{ literals(sources) }})

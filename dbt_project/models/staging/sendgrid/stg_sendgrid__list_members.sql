@@ -1,4 +1,4 @@
-{{ staged_documents_config("list_member_id") }}
+{{ staged_documents_config("list_member_id", kind="sendgrid") }}
 
 with
     source as ({{ changed_documents("sendgrid", "list_members") }}),
@@ -7,6 +7,7 @@ with
         select
             -- ids
             id as list_member_id,
+            source,
             doc ->> 'list_id' as list_id,
             doc ->> 'contact_id' as contact_id,
 

@@ -1,4 +1,4 @@
-{{ staged_documents_config("message_id", indexes=[["email"]]) }}
+{{ staged_documents_config("message_id", kind="sendgrid", indexes=[["email"]]) }}
 
 with
     source as ({{ changed_documents("sendgrid", "messages") }}),
@@ -7,6 +7,7 @@ with
         select
             -- ids
             id as message_id,
+            source,
 
             -- text
             {{ normalize_email("doc ->> 'to_email'") }} as email,

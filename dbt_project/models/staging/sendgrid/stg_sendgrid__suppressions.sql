@@ -1,3 +1,4 @@
+{{ config(enabled=is_connected("sendgrid")) }}
 {%- set streams = {
     "bounces": "bounce",
     "blocks": "block",
@@ -19,6 +20,7 @@ with
         select
             -- ids
             reason || '/' || id as suppression_id,
+            source,
 
             -- text
             reason,

@@ -1,4 +1,4 @@
-{{ config(materialized="view") }}
+{{ config(enabled=is_connected("sendgrid"), materialized="view") }}
 
 with
     source as ({{ raw_documents("sendgrid", "unsubscribe_groups") }}),
@@ -7,6 +7,7 @@ with
         select
             -- ids
             doc ->> 'id' as group_id,
+            source,
 
             -- text
             {{ clean_text("doc ->> 'name'") }} as name,

@@ -1,4 +1,4 @@
-{{ staged_documents_config("customer_id", shop_kind="shopify", indexes=[["shop", "loaded_at"]]) }}
+{{ staged_documents_config("customer_id", kind="shopify", indexes=[["shop", "loaded_at"]]) }}
 
 with
     source as ({{ changed_documents("shopify", "customers") }}),

@@ -1,8 +1,4 @@
-{{
-    staged_documents_config(
-        "order_id", shop_kind="shopify", indexes=[["shop", "loaded_at"], ["customer_id"]]
-    )
-}}
+{{ staged_documents_config("order_id", kind="shopify", indexes=[["shop", "loaded_at"], ["customer_id"]]) }}
 
 with
     source as ({{ changed_documents("shopify", "orders") }}),

@@ -1,6 +1,6 @@
 {{
     staged_documents_config(
-        "customer_id", shop_kind="shopware", indexes=[["shop", "loaded_at"], ["shop", "email"]]
+        "customer_id", kind="shopware", indexes=[["shop", "loaded_at"], ["shop", "email"]]
     )
 }}
 

@@ -1,4 +1,4 @@
-{{ staged_documents_config("recipient_id", shop_kind="shopware", indexes=[["shop", "email"]]) }}
+{{ staged_documents_config("recipient_id", kind="shopware", indexes=[["shop", "email"]]) }}
 
 with
     source as ({{ changed_documents("shopware", "newsletter_recipients") }}),

@@ -1,3 +1,3 @@
-{{ staged_documents_config("customer_id", shop_kind="sql", indexes=[["shop", "loaded_at"]]) }}
+{{ staged_documents_config("customer_id", kind="sql", indexes=[["shop", "loaded_at"]]) }}
 
 {{ mapped_customers("sql") }}

@@ -1,3 +1,3 @@
-{{ staged_documents_config("order_id", shop_kind="sql", indexes=[["shop", "loaded_at"], ["customer_id"]]) }}
+{{ staged_documents_config("order_id", kind="sql", indexes=[["shop", "loaded_at"], ["customer_id"]]) }}
 
 {{ mapped_orders("sql") }}

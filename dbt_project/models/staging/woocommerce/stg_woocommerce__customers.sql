@@ -1,4 +1,4 @@
-{{ staged_documents_config("customer_id", shop_kind="woocommerce", indexes=[["shop", "loaded_at"]]) }}
+{{ staged_documents_config("customer_id", kind="woocommerce", indexes=[["shop", "loaded_at"]]) }}
 
 with
     source as ({{ changed_documents("woocommerce", "customers") }}),
@@ -42,8 +42,8 @@ with
                 date_created_gmt text
             )
         left join {{ ref("stg_settings__shops") }} as shops on shops.shop = source.source
-        left join lateral({{ newest_meta_value("shops.consent_field") }}) as checkbox on true
-        left join lateral({{ newest_meta_value("shops.account_field") }}) as company on true
+        left join lateral({{ newest_value("document.meta_data", "shops.consent_field") }}) as checkbox on true
+        left join lateral({{ newest_value("document.meta_data", "shops.account_field") }}) as company on true
     ),
 
     identified as (

@@ -1,6 +1,6 @@
 {{
     staged_documents_config(
-        "order_id", shop_kind="woocommerce", indexes=[["shop", "loaded_at"], ["customer_id"]]
+        "order_id", kind="woocommerce", indexes=[["shop", "loaded_at"], ["customer_id"]]
     )
 }}
 

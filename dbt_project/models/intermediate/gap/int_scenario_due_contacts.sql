@@ -39,8 +39,8 @@ with
         where intervals.valid_from <= {{ run_date() }}
     ),
 
-    -- a stay in the scenario's stage in which somebody can be due
-    stays as (
+    -- intervals of the scenario's stage in which somebody can be due
+    scenario_intervals as (
         select scenarios.scenario, scenarios.cause, scenarios.after_days, intervals.*
         from intervals
         inner join
@@ -82,31 +82,31 @@ with
 
     occasions as (
         select scenario, person_id, {{ add_days("valid_from", "after_days") }} as due_on, valid_from, valid_to
-        from stays
+        from scenario_intervals
         where cause = 'enters_stage' or (cause = 'is_won_back' and previous_stage in ('lapsed', 'lost'))
         union all
         select
-            stays.scenario,
-            stays.person_id,
-            {{ add_days("months.month", "stays.after_days") }} as due_on,
-            stays.valid_from,
-            stays.valid_to
-        from stays
+            scenario_intervals.scenario,
+            scenario_intervals.person_id,
+            {{ add_days("months.month", "scenario_intervals.after_days") }} as due_on,
+            scenario_intervals.valid_from,
+            scenario_intervals.valid_to
+        from scenario_intervals
         cross join months
-        where stays.cause = 'in_stage'
+        where scenario_intervals.cause = 'in_stage'
         union all
         select
-            stays.scenario,
-            stays.person_id,
-            {{ add_days("purchase_days.business_day", "stays.after_days") }} as due_on,
-            stays.valid_from,
-            stays.valid_to
-        from stays
-        inner join purchase_days on purchase_days.person_id = stays.person_id
-        where stays.cause = 'purchases'
+            scenario_intervals.scenario,
+            scenario_intervals.person_id,
+            {{ add_days("purchase_days.business_day", "scenario_intervals.after_days") }} as due_on,
+            scenario_intervals.valid_from,
+            scenario_intervals.valid_to
+        from scenario_intervals
+        inner join purchase_days on purchase_days.person_id = scenario_intervals.person_id
+        where scenario_intervals.cause = 'purchases'
     ),
 
-    dues as (
+    due_contacts as (
         select scenario, person_id, min(due_on) as due_on
         from occasions
         where due_on <= {{ run_date() }} and due_on >= valid_from and (due_on < valid_to or valid_to is null)
@@ -115,8 +115,9 @@ with
 
 select
     scenarios.scenario,
-    dues.person_id,
-    dues.due_on,
-    {{ add_days("dues.due_on", "scenarios.due_within_days") }} as due_until
-from dues
-inner join scenarios on scenarios.scenario = dues.scenario and dues.due_on >= scenarios.counted_from
+    due_contacts.person_id,
+    due_contacts.due_on,
+    {{ add_days("due_contacts.due_on", "scenarios.due_within_days") }} as due_until
+from due_contacts
+inner join
+    scenarios on scenarios.scenario = due_contacts.scenario and due_contacts.due_on >= scenarios.counted_from

@@ -1,8 +1,8 @@
 {#
-    Facts are about to be derived with other merges: until int_applied_merges is built again, these are in doubt (null),
-    so that a build after one that was cut takes them for changed. For a pre-hook.
+    Facts are about to be derived with other merges. Until int_applied_merges is built again, these are marked (null), so
+    that a build after one that was killed takes them for changed. For a pre-hook.
 #}
-{% macro doubt_changed_merges() -%}
+{% macro mark_changed_merges_dirty() -%}
     {%- set applied = existing_relation("intermediate", "int_applied_merges") -%}
     {%- if applied and is_partial() -%}
         insert into {{ applied }} (person_id)
@@ -11,8 +11,8 @@
     {%- endif -%}
 {%- endmacro %}
 
-{# Orders are about to be converted with other rates: as doubt_changed_merges. For a pre-hook. #}
-{% macro doubt_changed_rates() -%}
+{# Orders are about to be converted with other rates: as mark_changed_merges_dirty. For a pre-hook. #}
+{% macro mark_changed_rates_dirty() -%}
     {%- set applied = existing_relation("intermediate", "int_applied_rates") -%}
     {%- if applied and is_partial() -%}
         insert into {{ applied }} (currency, valid_from)

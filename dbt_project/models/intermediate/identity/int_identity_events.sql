@@ -2,29 +2,33 @@
     config(
         materialized="incremental",
         incremental_strategy="facts",
-        unique_key="sighting_id",
+        unique_key="identity_event_id",
         on_schema_change="fail",
         indexes=[
-            {"columns": ["sighting_id"], "unique": true},
+            {"columns": ["identity_event_id"], "unique": true},
             {"columns": ["person_id"]},
             {"columns": ["identity_id"]},
             {"columns": ["account_id"]},
             {"columns": ["seen_on"]},
-            {"columns": ["kind", "loaded_at"]},
+            {"columns": ["kind", "origin", "loaded_at"]},
         ],
-        pre_hook=["{{ few_among_many() }}", "{{ note_everything() }}", "{{ doubt_changed_merges() }}"],
+        pre_hook=[
+            "{{ prefer_index_scans() }}",
+            "{{ mark_everything_dirty() }}",
+            "{{ mark_changed_merges_dirty() }}",
+        ],
         post_hook="{{ analyze_if_all_is_new() }}",
     )
 }}
 
--- depends_on: {{ ref("int_noted_subjects") }}
-{%- set house_zone = literal(settings()["timezone"]) -%}
+-- depends_on: {{ ref("int_dirty_subjects") }}
+{%- set timezone = literal(settings()["timezone"]) -%}
 {%- set applied_merges = existing_relation("intermediate", "int_applied_merges") %}
 
 with
     customers as (
         select
-            'customer:' || customer_id as sighting_id,
+            'customer:' || customer_id as identity_event_id,
             'customer' as kind,
             shop as origin,
             identity_id,
@@ -34,38 +38,46 @@ with
             not is_deleted as is_there,
             loaded_at
         from {{ ref("int_shop_customers") }}
-        where {{ landed_since_last_build("customer") }}
+        where {{ landed_since_last_build("customer", "shop", connected_shops()) }}
     ),
 
     contacts as (
         select
-            'contact:' || contact_id as sighting_id,
+            'contact:' || contact_id as identity_event_id,
             'contact' as kind,
-            'esp' as origin,
+            source as origin,
             identity_id,
             email,
             cast(null as uuid) as account_id,
-            {{ business_day("created_at", house_zone) }} as seen_on,
+            {{ business_day("created_at", timezone) }} as seen_on,
             not is_deleted as is_there,
             loaded_at
-        from {{ ref("stg_sendgrid__contacts") }}
-        where {{ landed_since_last_build("contact") }}
+        from {{ ref("int_esp_contacts") }}
+        where {{ landed_since_last_build("contact", "source", connected_providers()) }}
+    ),
+
+    landed_members as (
+        select *
+        from {{ ref("int_esp_list_members") }}
+        where {{ landed_since_last_build("member", "source", connected_providers()) }}
     ),
 
     members as (
         select
-            'member:' || list_member_id as sighting_id,
+            'member:' || landed_members.list_member_id as identity_event_id,
             'member' as kind,
-            'esp' as origin,
-            identity_id,
-            email,
+            landed_members.source as origin,
+            landed_members.identity_id,
+            landed_members.email,
             cast(null as uuid) as account_id,
-            {{ business_day("created_at", house_zone) }} as seen_on,
-            not is_deleted
-            and list_name in ({{ literals(settings()["esp"].get("opt_in_lists", [])) }}) as is_there,
-            loaded_at
-        from {{ ref("stg_sendgrid__list_members") }}
-        where {{ landed_since_last_build("member") }}
+            {{ business_day("landed_members.created_at", timezone) }} as seen_on,
+            not landed_members.is_deleted and opt_in_lists.list_name is not null as is_there,
+            landed_members.loaded_at
+        from landed_members
+        left join
+            {{ ref("stg_settings__opt_in_lists") }} as opt_in_lists
+            on opt_in_lists.source = landed_members.source
+            and opt_in_lists.list_name = landed_members.list_name
     ),
 
     landed as (
@@ -84,7 +96,7 @@ with
 
         of_merged_persons as (
             select
-                before.sighting_id,
+                before.identity_event_id,
                 before.kind,
                 before.origin,
                 before.identity_id,
@@ -95,7 +107,7 @@ with
                 before.loaded_at
             from changed_merges
             inner join {{ this }} as before on before.identity_id = changed_merges.person_id
-            where before.sighting_id not in (select sighting_id from landed)
+            where before.identity_event_id not in (select landed.identity_event_id from landed)
         ),
     {% endif %}
 
@@ -110,17 +122,15 @@ with
     )
 
 select
-    changed.sighting_id,
+    changed.identity_event_id,
     changed.kind,
     changed.origin,
     changed.identity_id,
-    coalesce(merges.surviving_person_id, changed.identity_id) as person_id,
+    coalesce(person_merges.surviving_person_id, changed.identity_id) as person_id,
     changed.account_id,
     changed.email,
     changed.seen_on,
-    coalesce(
-        changed.is_there and changed.seen_on is not null and changed.identity_id is not null, false
-    ) as is_fact,
+    changed.is_there and changed.seen_on is not null and changed.identity_id is not null as is_fact,
     changed.loaded_at
 from changed
-left join {{ ref("person_merges") }} as merges on merges.person_id = changed.identity_id
+left join {{ ref("person_merges") }} as person_merges on person_merges.person_id = changed.identity_id

@@ -10,7 +10,7 @@ with
 
     experiments as (select distinct audience from decisions where outcome = 'holdout'),
 
-    -- the lot goes by the person, so only another holdout_share moves somebody overnight
+    -- the random assignment is fixed for a person, so only another holdout_share moves somebody overnight
     followed as (
         select
             decisions.*,

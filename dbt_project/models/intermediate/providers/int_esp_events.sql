@@ -1,0 +1,1 @@
+{{ config(materialized="view") }} {{ of_every_provider("events") }}
