@@ -39,8 +39,8 @@ class Calibration:
         from lifecycle.calibrate import rules
 
         names = get_current_context()["params"]["rulesets"]
-        here = self.installation
-        return rules.freeze(here.warehouse_url(), here.settings, here.run_date(), names)
+        installation = self.installation
+        return rules.freeze(installation.warehouse_url(), installation.settings, installation.run_date(), names)
 
     def freeze_scores(self) -> int:
         """Learn the scores' cut points."""

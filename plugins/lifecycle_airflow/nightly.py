@@ -72,17 +72,17 @@ class Night:
         from lifecycle import extract
 
         get_current_context()["source"] = source
-        here = self.installation
-        source_config = here.settings.sources()[source]
-        connection = here.connection(source_config.connection)
-        return extract.run(here.warehouse_url(), source, source_config, connection, here.run_date())
+        installation = self.installation
+        source_config = installation.settings.sources()[source]
+        connection = installation.connection(source_config.connection)
+        return extract.run(installation.warehouse_url(), source, source_config, connection, installation.run_date())
 
     def gate(self, name: Literal["raw", "marts"]) -> dict[str, int]:
         """Run one gate's checks."""
         from lifecycle import quality
 
-        here = self.installation
-        return quality.run(here.warehouse_url(), name, here.run_date(), here.settings)
+        installation = self.installation
+        return quality.run(installation.warehouse_url(), name, installation.run_date(), installation.settings)
 
     def register_rulesets(self) -> int:
         """Give the file's rule sets their versions, once the catalogue of contact scenarios fits the file.
@@ -92,17 +92,17 @@ class Night:
         from lifecycle.calibrate import rules
         from lifecycle.settings import scenarios
 
-        here = self.installation
-        scenarios.check(here.settings)
-        return rules.register_rulesets(here.warehouse_url(), here.settings, here.run_date())
+        installation = self.installation
+        scenarios.check(installation.settings)
+        return rules.register_rulesets(installation.warehouse_url(), installation.settings, installation.run_date())
 
     def transform(self) -> None:
         """Build and test every model in one go."""
         from lifecycle import quality, transform
 
-        here = self.installation
-        results = transform.run(here.warehouse_url(), here.settings, here.run_date())
-        quality.store_dbt(here.warehouse_url(), results, here.run_date())
+        installation = self.installation
+        results = transform.run(installation.warehouse_url(), installation.settings, installation.run_date())
+        quality.store_dbt(installation.warehouse_url(), results, installation.run_date())
 
     def resolve_open_jobs(self) -> int:
         """Poll the jobs that an earlier night left open."""
@@ -118,9 +118,11 @@ class Night:
         """Desired minus confirmed, and the guards; ``question`` holds the plan's figures for whoever approves it."""
         from lifecycle import plan
 
-        here, is_dry_run = self.installation, get_current_context()["params"]["dry_run"]
-        run_id = plan.run(here.warehouse_url(), here.run_date(), here.settings, is_dry_run=is_dry_run)
-        return {"run_id": run_id, "question": plan.question(here.warehouse_url(), run_id)}
+        installation, is_dry_run = self.installation, get_current_context()["params"]["dry_run"]
+        run_id = plan.run(
+            installation.warehouse_url(), installation.run_date(), installation.settings, is_dry_run=is_dry_run
+        )
+        return {"run_id": run_id, "question": plan.question(installation.warehouse_url(), run_id)}
 
     def route(self, planned: int) -> str:
         """Send the plan, ask for an approval first, or leave it at the plan."""
@@ -248,9 +250,9 @@ def _connect(night: Night, manifest: str | None) -> None:
     )
     route = task.branch(night.route)(planned)
     record_approval = task.branch(night.record_approval)(planned, approve.output)
-    on_any_way_here = {"trigger_rule": TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS}
-    deliver = task(night.deliver, **on_any_way_here)(planned)
-    publish = task(night.publish, outlets=[Asset("lifecycle://night")], **on_any_way_here)(planned)
+    after_any_branch = {"trigger_rule": TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS}
+    deliver = task(night.deliver, **after_any_branch)(planned)
+    publish = task(night.publish, outlets=[Asset("lifecycle://night")], **after_any_branch)(planned)
 
     prepare = task(night.installation.prepare)()
     resolve_open_jobs = task(night.resolve_open_jobs)()
