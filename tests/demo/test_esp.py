@@ -233,7 +233,7 @@ def test_custom_fields_get_numbered_ids_and_unique_names(sendgrid: Client) -> No
 
     assert create("stage").json()["id"] == "e1_T"
     assert create("orders", "Number").json()["id"] == "e2_N"
-    assert create("AppHost").status_code == create("first_name").status_code == create("two words").status_code == 400
+    assert create("Stage").status_code == create("first_name").status_code == create("two words").status_code == 400
     assert sendgrid.call("PATCH", f"{FIELDS}/e1_T", json={"name": "phase"}).json()["name"] == "phase"
     assert sendgrid.call("DELETE", f"{FIELDS}/e2_N").status_code == 204
     assert create("since", "Date").json()["id"] == "e3_D"
