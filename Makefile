@@ -96,7 +96,7 @@ test-lowest: $(READY) ## run the quick tests on the lowest versions that pyproje
 	@mkdir -p build/lowest
 	@$(PIP_SETTINGS) uv pip compile pyproject.toml --all-extras --group demo --group dev --resolution lowest-direct \
 		--no-emit-index-url --quiet -o build/lowest/requirements.txt
-	@test -d build/lowest/venv || $(PYTHON) -m venv build/lowest/venv
+	@test -d build/lowest/venv || python -m venv build/lowest/venv
 	@$(PIP_SETTINGS) uv pip sync --quiet --python build/lowest/venv/bin/python build/lowest/requirements.txt
 	PATH=$(CURDIR)/build/lowest/venv/bin:$$PATH $(PYTEST) -m "$(QUICK)"
 
