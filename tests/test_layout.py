@@ -24,7 +24,18 @@ MODULES = sorted(LIFECYCLE.rglob("*.py"))
 # Each layer may import the ones before it, and no neighbour. A destination may read by its source.
 LAYERS = (("errors",), ("connectors",), ("settings", "web"), ("warehouse",), ("sources",), ("destinations",))
 PARTS = (
-    *("extract", "sweep", "check", "transform", "quality", "plan", "deliver", "reconcile", "publish", "calibrate"),
+    *(
+        "extract",
+        "detect_deletions",
+        "check",
+        "transform",
+        "quality",
+        "plan",
+        "deliver",
+        "reconcile",
+        "publish",
+        "calibrate",
+    ),
     *("page", "receiver", "testing"),
 )
 HEAVY = {"dbt", "dlt", "great_expectations", "pandas", "plotly", "scipy"}

@@ -3,12 +3,12 @@
 A night reads what changed; of what vanished no source tells. This run lists everything that is there and marks what is
 not any more (`is_deleted`); the next night derives the stages without it.
 
-**Schedule**: the marketer's file (`sweeps.schedule`, in its time zone).
+**Schedule**: the marketer's file (`deletions.schedule`, in its time zone).
 
 **Parameters** `accept_loss`: mark it also where more vanished than the file allows. `run_date`: as in
 `lifecycle_nightly`.
 
-**When it fails**: more vanished at a source than `sweeps` allows, or it could not be read. Nothing was marked in the
+**When it fails**: more vanished at a source than `deletions` allows, or it could not be read. Nothing was marked in the
 streams that the message names. See what happened at the source; if it is right, run again with `accept_loss`.
 """
 
@@ -36,17 +36,17 @@ class Deletions:
 
     def detect_deletions(self, source: str) -> dict[str, int]:
         """Compare one source with what is known of it."""
-        from lifecycle import sweep
+        from lifecycle import detect_deletions
 
         context = get_current_context()
         context["source"] = source
         source_config = self.installation.settings.sources()[source]
-        return sweep.run(
+        return detect_deletions.run(
             self.installation.warehouse_url(),
             source,
             source_config,
             self.installation.connection(source_config.connection),
-            self.installation.settings.sweeps,
+            self.installation.settings.deletions,
             self.installation.run_date(),
             accept_loss=context["params"]["accept_loss"],
         )
@@ -61,7 +61,7 @@ def build(dag_id: str = "lifecycle_detect_deletions", *, config: Path | None = N
     settings = deletions.installation.settings
     with DAG(
         dag_id,
-        schedule=CronTriggerTimetable(settings.sweeps.schedule, timezone=settings.timezone),
+        schedule=CronTriggerTimetable(settings.deletions.schedule, timezone=settings.timezone),
         start_date=START,
         catchup=False,
         max_active_runs=1,

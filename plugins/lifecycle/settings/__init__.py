@@ -34,7 +34,7 @@ from lifecycle.settings.files import DBT_PROJECT, EXPECTATIONS, quiet_environmen
 from lifecycle.settings.kinds import GROUPS, AnyDestination, AnyEsp, AnyShop, section_class
 from lifecycle.settings.measuring import Measuring
 from lifecycle.settings.section import STAGES, Cron, Currency, Days, Name, Section, TimeZone
-from lifecycle.settings.sources import Esp, Shop, Statuses, Sweeps
+from lifecycle.settings.sources import Deletions, Esp, Shop, Statuses
 from lifecycle.settings.stages import Consent, Engagement, RuleSet, Stages, Vip
 
 __all__ = [
@@ -50,6 +50,7 @@ __all__ = [
     "AudienceLimits",
     "Connection",
     "Days",
+    "Deletions",
     "Destination",
     "Esp",
     "FieldType",
@@ -62,7 +63,6 @@ __all__ = [
     "Settings",
     "Shop",
     "Statuses",
-    "Sweeps",
     "config_path",
     "load",
     "parse",
@@ -93,7 +93,7 @@ class Settings(Section):
     contact_cap: ContactCap | None = None
     guards: Guards = Guards()
     destination: AnyDestination | None = None
-    sweeps: Sweeps = Sweeps()
+    deletions: Deletions = Deletions()
     measuring: Measuring = Measuring()
     keep_deliveries_days: Annotated[int, Field(ge=30, le=36500)] = 730
     language: Literal["en", "de", "de_CH"] = "en"

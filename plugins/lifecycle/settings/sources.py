@@ -36,7 +36,7 @@ class Esp(Section):
         return False
 
 
-class Sweeps(Section):
+class Deletions(Section):
     """When everything is looked at for what has vanished, and how much of a stream may have without an error."""
 
     schedule: Cron = "0 12 * * 0"

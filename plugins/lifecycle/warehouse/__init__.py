@@ -12,7 +12,7 @@ from lifecycle.warehouse.connection import (
     lock_key,
     only_one,
 )
-from lifecycle.warehouse.deletions import Sweep, compare_listing, mark_vanished
+from lifecycle.warehouse.deletions import DeletionCheck, compare_listing, mark_vanished
 from lifecycle.warehouse.landing import (
     DOCUMENT_COLUMNS,
     Pull,
@@ -29,8 +29,8 @@ __all__ = [
     "DOCUMENT_COLUMNS",
     "SCHEMAS",
     "Connection",
+    "DeletionCheck",
     "Pull",
-    "Sweep",
     "acting_as",
     "compare_listing",
     "connect",

@@ -10,7 +10,7 @@ from lifecycle.warehouse.connection import Connection, document_table, lock_key
 
 
 @dataclass(frozen=True, slots=True)
-class Sweep:
+class DeletionCheck:
     """What a look at everything that a stream holds came to, in documents."""
 
     listed: int
@@ -19,7 +19,7 @@ class Sweep:
     returned: int
 
 
-def compare_listing(connection: Connection, kind: str, source: str, stream: str, ids: Iterable[str]) -> Sweep:
+def compare_listing(connection: Connection, kind: str, source: str, stream: str, ids: Iterable[str]) -> DeletionCheck:
     """Bring a listing into the temporary table ``listed`` and tell how ``raw`` differs from it."""
     names = {"raw": document_table(kind, stream)}
     connection.execute("create temporary table listed (id text not null) on commit drop")
@@ -44,11 +44,13 @@ def compare_listing(connection: Connection, kind: str, source: str, stream: str,
         ).format(**names),
         [source],
     ).fetchone()
-    return Sweep(*(row or (0, 0, 0, 0)))
+    return DeletionCheck(*(row or (0, 0, 0, 0)))
 
 
-def mark_vanished(connection: Connection, kind: str, source: str, stream: str, run_date: date, found: Sweep) -> None:
-    """Mark what is not ``listed`` as deleted and what is there again as not deleted; record the sweep."""
+def mark_vanished(
+    connection: Connection, kind: str, source: str, stream: str, run_date: date, found: DeletionCheck
+) -> None:
+    """Mark what is not ``listed`` as deleted and what is there again as not deleted; record the check."""
     connection.execute(
         sql.SQL(
             """

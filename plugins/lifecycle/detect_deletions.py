@@ -10,7 +10,7 @@ from datetime import date
 
 from lifecycle import warehouse
 from lifecycle.errors import GuardTripped
-from lifecycle.settings import Connection, Esp, Shop, Sweeps
+from lifecycle.settings import Connection, Deletions, Esp, Shop
 from lifecycle.sources import Stream, document_key, reading, source_kind
 
 log = logging.getLogger(__name__)
@@ -21,7 +21,7 @@ def run(
     name: str,
     source: Shop | Esp,
     connection: Connection,
-    limits: Sweeps,
+    limits: Deletions,
     run_date: date,
     *,
     accept_loss: bool = False,
@@ -67,7 +67,7 @@ def _ids(name: str, stream: Stream) -> Iterator[str]:
         number += 1
 
 
-def _is_too_much(found: warehouse.Sweep, limits: Sweeps) -> bool:
+def _is_too_much(found: warehouse.DeletionCheck, limits: Deletions) -> bool:
     """Whether more has vanished than may; whatever the limits, nothing at all in a stream that held something is."""
     if found.known and not found.listed:
         return True

@@ -1,4 +1,4 @@
-"""A sweep marks exactly what has vanished, and nothing where that would be too much."""
+"""Detecting deletions marks exactly what has vanished, and nothing where that would be too much."""
 
 import sqlite3
 import tempfile
@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from lifecycle import extract, sweep, warehouse
+from lifecycle import detect_deletions, extract, warehouse
 from lifecycle.errors import AccessDenied, AnswerUnreadable, GuardTripped, LifecycleError, RetryLater
-from lifecycle.settings import Connection, Sweeps
+from lifecycle.settings import Connection, Deletions
 from lifecycle.sources.sql import SqlShop
 from lifecycle.testing.cases import RUN_DATE, RecordingHost, StreamCase, answering, standing
 from lifecycle.testing.faults import Fault
@@ -24,8 +24,8 @@ from tests.sources.vendors import CASES, PAGE
 
 DOCUMENTS = 12
 #: A share that one of twelve keeps to and two of twelve exceed.
-STRICT = Sweeps(max_vanished_share=0.1, from_documents=10)
-LOOSE = Sweeps(max_vanished_share=1, from_documents=1_000_000)
+STRICT = Deletions(max_vanished_share=0.1, from_documents=10)
+LOOSE = Deletions(max_vanished_share=1, from_documents=1_000_000)
 NEXT_DAY = RUN_DATE + timedelta(days=1)
 
 NAMED = {(case.kind, case.stream): case for case in CASES}
@@ -77,17 +77,19 @@ def land(url: str, host: RecordingHost, case: StreamCase, name: str = "demo") ->
     extract.land(url, name, case.kind, [case.open(host)], RUN_DATE)
 
 
-def swept(
-    url: str, host: RecordingHost, case: StreamCase, limits: Sweeps = LOOSE, *, accept_loss: bool = False
+def detected(
+    url: str, host: RecordingHost, case: StreamCase, limits: Deletions = LOOSE, *, accept_loss: bool = False
 ) -> dict[str, int]:
     at = host.connection(case.login, case.password)
-    return sweep.run(url, "demo", case.config, at, limits, NEXT_DAY, accept_loss=accept_loss)
+    return detect_deletions.run(url, "demo", case.config, at, limits, NEXT_DAY, accept_loss=accept_loss)
 
 
-def refusal(url: str, host: RecordingHost, case: StreamCase, kind: type[LifecycleError], limits: Sweeps = LOOSE) -> str:
-    """The words of the error that a sweep ends with, which hold nothing private."""
+def refusal(
+    url: str, host: RecordingHost, case: StreamCase, kind: type[LifecycleError], limits: Deletions = LOOSE
+) -> str:
+    """The words of the error that it ends with, which hold nothing private."""
     with pytest.raises(kind) as raised:
-        swept(url, host, case, limits)
+        detected(url, host, case, limits)
     words = str(raised.value)
     assert not [word for word in PRIVATE if word in words]
     return words
@@ -125,28 +127,28 @@ def test_what_vanished_is_marked_once_with_a_later_moment_and_nothing_else_is_to
     land(url, host, case, "other")
     before = loaded(url, case)
     take(vendor, case, 3, 7)
-    assert swept(url, host, case)[case.stream] == 2
+    assert detected(url, host, case)[case.stream] == 2
     assert (marked(url, case), marked(url, case, "other")) == ({3, 7}, set())
     after = loaded(url, case)
     assert {place: held for place, (_, held) in after.items()} == {place: held for place, (_, held) in before.items()}
     assert {place for place in after if after[place] != before[place]} == {("demo", 3), ("demo", 7)}
     assert min(after["demo", n][0] for n in (3, 7)) > last_loaded(before)
-    assert swept(url, host, case)[case.stream] == 0
+    assert detected(url, host, case)[case.stream] == 0
     assert loaded(url, case) == after
     told = f"select source, run_date, listed, vanished, returned from raw.deletion_check where stream = '{case.stream}'"
     assert rows(url, told) == [("demo", NEXT_DAY, DOCUMENTS - 2, 0, 0)]
 
 
 @one_of_each
-def test_what_is_there_again_is_unmarked_by_the_next_sweep(url: str, host: RecordingHost, case: StreamCase) -> None:
+def test_what_is_there_again_is_unmarked_by_the_next_look(url: str, host: RecordingHost, case: StreamCase) -> None:
     vendor = case.vendor(DOCUMENTS)
     host.show(vendor.app)
     land(url, host, case)
     take(vendor, case, 3, 7)
-    swept(url, host, case)
+    detected(url, host, case)
     before = loaded(url, case)
     case.put(vendor, 3)
-    assert swept(url, host, case)[case.stream] == 0
+    assert detected(url, host, case)[case.stream] == 0
     assert marked(url, case) == {7}
     after = loaded(url, case)
     assert {place for place in after if after[place] != before[place]} == {("demo", 3)}
@@ -162,14 +164,14 @@ def test_what_a_night_reads_again_is_unmarked_though_it_is_the_same(
     host.show(vendor.app)
     land(url, host, case)
     take(vendor, case, 3, 7)
-    swept(url, host, case)
+    detected(url, host, case)
     before = loaded(url, case)
     case.put(vendor, 3)
     land(url, host, case)
     assert marked(url, case) == {7}
     after = loaded(url, case)
     assert after["demo", 3][0] > last_loaded(before)
-    assert swept(url, host, case)[case.stream] == 0
+    assert detected(url, host, case)[case.stream] == 0
     assert loaded(url, case) == after
 
 
@@ -185,7 +187,7 @@ def test_an_empty_answer_marks_nothing_whatever_the_limits(url: str, host: Recor
     assert "accept_loss" in words
     assert (loaded(url, case), marked(url, case)) == (before, set())
     assert rows(url, f"select * from raw.deletion_check where stream = '{case.stream}'") == []
-    assert swept(url, host, case, STRICT, accept_loss=True)[case.stream] == DOCUMENTS
+    assert detected(url, host, case, STRICT, accept_loss=True)[case.stream] == DOCUMENTS
     assert marked(url, case) == set(range(1, DOCUMENTS + 1))
 
 
@@ -199,7 +201,7 @@ def test_more_than_the_allowed_share_marks_nothing(url: str, host: RecordingHost
     assert f"demo: {case.stream}: 2 of 12 are not there any more; allowed: 10% of at least 10" in words
     assert marked(url, case) == set()
     case.put(vendor, 3)
-    assert swept(url, host, case, STRICT)[case.stream] == 1
+    assert detected(url, host, case, STRICT)[case.stream] == 1
     assert marked(url, case) == {7}
 
 
@@ -208,7 +210,7 @@ def test_a_share_is_no_matter_in_a_small_stream(url: str, host: RecordingHost) -
     host.show(shop.app)
     land(url, host, ORDERS)
     take(shop, ORDERS, *range(2, DOCUMENTS + 1))
-    assert swept(url, host, ORDERS, Sweeps(from_documents=DOCUMENTS + 1))["orders"] == DOCUMENTS - 1
+    assert detected(url, host, ORDERS, Deletions(from_documents=DOCUMENTS + 1))["orders"] == DOCUMENTS - 1
 
 
 def test_what_has_vanished_before_counts_neither_as_known_nor_as_lost(url: str, host: RecordingHost) -> None:
@@ -216,16 +218,16 @@ def test_what_has_vanished_before_counts_neither_as_known_nor_as_lost(url: str, 
     host.show(shop.app)
     land(url, host, ORDERS)
     take(shop, ORDERS, *range(2, DOCUMENTS + 1))
-    swept(url, host, ORDERS)
+    detected(url, host, ORDERS)
     take(shop, ORDERS, 1)
     assert "orders: 1 of 1 are" in refusal(url, host, ORDERS, GuardTripped)
-    swept(url, host, ORDERS, accept_loss=True)
-    assert swept(url, host, ORDERS) == {"orders": 0, "customers": 0, "products": 0}
+    detected(url, host, ORDERS, accept_loss=True)
+    assert detected(url, host, ORDERS) == {"orders": 0, "customers": 0, "products": 0}
 
 
 def test_what_no_night_has_read_yet_is_left_to_the_night(url: str, host: RecordingHost) -> None:
     host.show(ORDERS.vendor(DOCUMENTS).app)
-    assert swept(url, host, ORDERS) == {"orders": 0, "customers": 0, "products": 0}
+    assert detected(url, host, ORDERS) == {"orders": 0, "customers": 0, "products": 0}
     assert loaded(url, ORDERS) == {}
 
 
@@ -264,7 +266,7 @@ def test_a_listing_that_fails_in_the_middle_marks_nothing(
     assert (loaded(url, case), marked(url, case)) == (before, set())
     assert rows(url, f"select * from raw.deletion_check where stream = '{case.stream}'") == []
     vendor.faults.clear()
-    assert swept(url, host, case)[case.stream] == 1
+    assert detected(url, host, case)[case.stream] == 1
 
 
 def test_a_listed_document_without_a_key_marks_nothing(url: str, host: RecordingHost) -> None:
@@ -276,7 +278,9 @@ def test_a_listed_document_without_a_key_marks_nothing(url: str, host: Recording
     assert marked(url, ORDERS) == set()
 
 
-def test_an_extraction_and_a_sweep_of_one_source_wait_for_each_other(url: str, host: RecordingHost) -> None:
+def test_an_extraction_and_a_look_for_deletions_of_one_source_wait_for_each_other(
+    url: str, host: RecordingHost
+) -> None:
     host.show(ORDERS.vendor(1).app)
     with warehouse.only_one(url, "extract demo"):
         assert "another run" in refusal(url, host, ORDERS, RetryLater)
@@ -295,7 +299,7 @@ def test_nights_of_other_shops_do_not_wait_while_one_is_listed(url: str, host: R
     with warehouse.connect(url) as database:
         found = warehouse.compare_listing(database, "woocommerce", "demo", "orders", ids())
         assert held == [(0,)]
-    assert found == warehouse.Sweep(listed=DOCUMENTS - 1, known=DOCUMENTS, vanished=1, returned=0)
+    assert found == warehouse.DeletionCheck(listed=DOCUMENTS - 1, known=DOCUMENTS, vanished=1, returned=0)
 
 
 def test_a_document_that_is_listed_twice_counts_once(url: str, host: RecordingHost) -> None:
@@ -303,7 +307,7 @@ def test_a_document_that_is_listed_twice_counts_once(url: str, host: RecordingHo
     land(url, host, ORDERS)
     with warehouse.connect(url) as database:
         found = warehouse.compare_listing(database, "woocommerce", "demo", "orders", ["demo/1", "demo/9", "demo/1"])
-    assert found == warehouse.Sweep(listed=2, known=2, vanished=1, returned=0)
+    assert found == warehouse.DeletionCheck(listed=2, known=2, vanished=1, returned=0)
 
 
 def test_rows_that_leave_a_database_are_marked_and_those_without_a_key_are_no_matter(url: str, tmp_path: Path) -> None:
@@ -322,5 +326,5 @@ def test_rows_that_leave_a_database_are_marked_and_those_without_a_key_are_no_ma
         assert extract.run(url, "demo", shop, at, RUN_DATE) == {"orders": DOCUMENTS}
         till.execute("delete from orders where id = 3")
         till.commit()
-    assert sweep.run(url, "demo", shop, at, LOOSE, NEXT_DAY) == {"orders": 1}
+    assert detect_deletions.run(url, "demo", shop, at, LOOSE, NEXT_DAY) == {"orders": 1}
     assert rows(url, "select id from raw.sql__orders where is_deleted") == [("demo/3",)]

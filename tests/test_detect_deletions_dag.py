@@ -1,4 +1,4 @@
-"""The sweep and the check of connections, run by Airflow itself against the demo servers."""
+"""The detection of deletions and the check of connections, run by Airflow itself against the demo servers."""
 
 import os
 from collections.abc import Iterator
@@ -91,7 +91,7 @@ def test_what_is_missing_is_told_by_the_task_that_misses_it(house: House) -> Non
     assert "AccessDenied: destination: rights are missing: Marketing: full access" in log
 
 
-def test_a_sweep_marks_what_vanished_and_more_than_allowed_only_on_request(house: House) -> None:
+def test_detecting_deletions_marks_what_vanished_and_more_than_allowed_only_on_request(house: House) -> None:
     assert ORDERS.take
     ORDERS.take(house.shop, 3)
     state, log = house.run("lifecycle_detect_deletions")
