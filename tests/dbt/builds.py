@@ -170,8 +170,9 @@ class Warehouse:
 
     def _invoke(self, command: str, *arguments: str, variables: dict[str, Any]) -> Any:
         project = ["--project-dir", str(self.project), "--profiles-dir", str(self.project)]
-        output = ["--target-path", str(self.folder / "target"), "--log-path", str(self.folder), "--quiet"]
-        options = [*project, *output, "--vars", json.dumps(variables)]
+        output = ["--target-path", str(self.folder / "target"), "--log-path", str(self.folder)]
+        silence = ["--quiet", "--log-level-file", "none", "--no-write-json"]  # nobody reads what it would write
+        options = [*project, *output, *silence, "--vars", json.dumps(variables)]
         if not self.manifests:
             self.manifests.append(parsed(self.project, variables))
         return dbtRunner(manifest=self.manifests[0]).invoke([command, *arguments, *options])
