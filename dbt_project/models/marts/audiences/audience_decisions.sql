@@ -12,7 +12,7 @@ with
             candidates.person_id,
             row_number() over (
                 partition by candidates.person_id, audiences.exclusive_group
-                order by audiences.priority desc, audiences.position
+                order by audiences.priority desc, audiences.position asc
             ) as place
         from candidates
         inner join audiences on audiences.audience = candidates.audience
@@ -86,7 +86,7 @@ with
                 audience,
                 person_id,
                 contacts_in_window,
-                row_number() over (partition by person_id order by priority desc, position) as place
+                row_number() over (partition by person_id order by priority desc, position asc) as place
             from newcomers
             where is_contact and not is_recent
         ),
