@@ -130,8 +130,8 @@ def test_rows_are_read_as_a_spreadsheet_writes_them(tmp_path: Path) -> None:
         ({"trigger": "is_won_back"}, "stage: who is won back is active, not 'at_risk'"),
         ({"channel": "sms"}, "channel: Input should be 'email', 'paid' or 'social', not 'sms'"),
         ({"channel": "paid"}, "recognised_by: paid has no messages; valid values: list, or nothing"),
-        ({"race": "Convert"}, "race: at_risk is no part of Convert; valid values: Engage"),
-        ({"stage": "prospect", "race": "Engage"}, "race: prospect is no part of Engage; valid values: Reach, Act"),
+        ({"race": "Convert"}, "race: at_risk is not a part of Convert; valid values: Engage"),
+        ({"stage": "prospect", "race": "Engage"}, "race: prospect is not a part of Engage; valid values: Reach, Act"),
         ({"race": "Wow"}, "race: Input should be 'Reach', 'Act', 'Convert' or 'Engage', not 'Wow'"),
         ({"is_always_on": "yes"}, "is_always_on: Input should be 'true' or 'false', not 'yes'"),
         ({"audience": "riskers"}, "audience: no audience 'riskers'; valid values: prospects, new_customers"),
@@ -198,7 +198,7 @@ def test_a_ragged_row_and_a_wrong_header_are_named(tmp_path: Path) -> None:
     assert problems(path) == [expected]
     others = [name for name in COLUMNS if name != "race"]
     (problem,) = problems(written(tmp_path, columns=[*others, "phase", "name"]))
-    words = "unknown column 'phase', missing column 'race', column 'name' given twice; valid columns: scenario, stage"
+    words = "unknown column 'phase', missing column 'race', column 'name' repeated; valid columns: scenario, stage"
     assert problem.startswith(f"scenario_catalogue.csv line 1: {words}")
 
 

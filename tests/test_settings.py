@@ -121,9 +121,9 @@ def test_what_is_left_out_has_a_default_and_may_contact_nobody_without_consent()
         ("vip.share", 5, "vip.share: Input should be less than 1, not 5"),
         ("vip.share", float("nan"), "vip.share: Input should be"),
         ("vip.by", "value", "vip.by: Input should be 'revenue' or 'orders', not 'value'"),
-        ("timezone", "Europe/Zürich", "timezone: 'Europe/Zürich' is no time zone; give an IANA name"),
-        ("timezone", "../../etc/passwd", "is no time zone"),
-        ("schedule", "at night", "schedule: 'at night' is no cron expression; give five fields"),
+        ("timezone", "Europe/Zürich", "timezone: 'Europe/Zürich' is not a valid time zone; use an IANA name"),
+        ("timezone", "../../etc/passwd", "is not a valid time zone"),
+        ("schedule", "at night", "schedule: 'at night' is not a valid cron expression; use five fields"),
         ("currency", "Fr.", "currency: String should match pattern '^[A-Z]{3}$', not 'Fr.'"),
         ("shops", {}, "shops: Dictionary should have at least 1 item"),
         (
@@ -146,7 +146,7 @@ def test_what_is_left_out_has_a_default_and_may_contact_nobody_without_consent()
         (
             "audiences.all_new.fields",
             ["email"],
-            "'email' is no column to push; valid values: stage, stage_since",
+            "'email' is not a column that can be pushed; valid values: stage, stage_since",
         ),
         ("audiences.all_new.holdout_share", 1, "holdout_share: Input should be less than 1, not 1"),
         ("audiences.all_new.list", "", "audiences.all_new.list: String should have at least 1 character"),
@@ -240,8 +240,8 @@ def test_a_file_of_another_shape_is_refused(document: object) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("vars:\n  lifecycle:\n    currency: CHF\n    currency: EUR\n", "line 3: given twice: currency"),
-        ("vars: {lifecycle: {a: {b: 1, b: 2}}}", "line 1: given twice: b"),
+        ("vars:\n  lifecycle:\n    currency: CHF\n    currency: EUR\n", "line 3: repeated: currency"),
+        ("vars: {lifecycle: {a: {b: 1, b: 2}}}", "line 1: repeated: b"),
         ("vars: {life: {}}", "must hold 'vars:' with 'lifecycle:' inside"),
         ("- vars", "must hold 'vars:' with 'lifecycle:' inside"),
         ("", "must hold 'vars:' with 'lifecycle:' inside"),

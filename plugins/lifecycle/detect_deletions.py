@@ -39,13 +39,13 @@ def run(
                 continue
             with warehouse.connect(url) as database:
                 ids = _ids(name, stream)
-                found = warehouse.compare_listing(database, source.kind, name, stream.name, ids)
-                if _is_too_much(found, limits) and not accept_loss:
-                    refused.append(f"{stream.name}: {found.vanished} of {found.known} are not there any more")
+                check = warehouse.compare_listing(database, source.kind, name, stream.name, ids)
+                if _is_too_much(check, limits) and not accept_loss:
+                    refused.append(f"{stream.name}: {check.vanished} of {check.known} are not there any more")
                     continue
-                warehouse.mark_vanished(database, source.kind, name, stream.name, run_date, found)
-                vanished[stream.name] = found.vanished
-                log.info("%s, stream %s: %s", name, stream.name, found)
+                warehouse.mark_vanished(database, source.kind, name, stream.name, run_date, check)
+                vanished[stream.name] = check.vanished
+                log.info("%s, stream %s: %s", name, stream.name, check)
     if refused:
         allowed = f"{limits.max_vanished_share:.0%} of at least {limits.from_documents}"
         message = f"{name}: {'; '.join(refused)}; allowed: {allowed}. If that is right, run with accept_loss"
@@ -67,8 +67,8 @@ def _ids(name: str, stream: Stream) -> Iterator[str]:
         number += 1
 
 
-def _is_too_much(found: warehouse.DeletionCheck, limits: Deletions) -> bool:
+def _is_too_much(check: warehouse.DeletionCheck, limits: Deletions) -> bool:
     """Whether more has vanished than may; whatever the limits, nothing at all in a stream that held something is."""
-    if found.known and not found.listed:
+    if check.known and not check.listed:
         return True
-    return found.known >= limits.from_documents and found.vanished > found.known * limits.max_vanished_share
+    return check.known >= limits.from_documents and check.vanished > check.known * limits.max_vanished_share

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 #: Seconds between two lines on how far a stream is.
 PROGRESS_EVERY = 10.0
-#: More rows than this that don't fit are no accident.
+#: More invalid rows than this are not an accident.
 MOST_REJECTS = 10_000
 #: A NUL, which JSON can write and jsonb can't hold; an even number of backslashes before it is text.
 NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
@@ -44,7 +44,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class _Reading:
-    """What one stream has given so far."""
+    """What one stream has yielded so far."""
 
     stream: Stream
     since: datetime | None
@@ -60,8 +60,10 @@ class _Reading:
     def progress(self) -> str:
         """Pages, documents, how many a second, and how many are to come where the source tells."""
         seconds = (datetime.now(UTC) - self.started_at).total_seconds()
-        told = f"{self.pages} pages, {self.documents} documents, {self.documents / max(seconds, 0.001):.0f} a second"
-        return told if self.total is None else f"{told}, {max(self.total - self.documents, 0)} to come"
+        progress = (
+            f"{self.pages} pages, {self.documents} documents, {self.documents / max(seconds, 0.001):.0f} a second"
+        )
+        return progress if self.total is None else f"{progress}, {max(self.total - self.documents, 0)} to come"
 
 
 def prepare(url: str) -> None:
@@ -127,14 +129,14 @@ def _merge(
 
 def _tables(name: str, reading: _Reading) -> Iterator["pa.Table"]:
     """A stream's pages as Arrow tables."""
-    told = time.monotonic()
+    logged_at = time.monotonic()
     with contextlib.closing(_read_ahead(_pages(reading))) as pages:
         while (table := _next_table(name, reading, pages)) is not None:
             reading.pages += 1
             if table.num_rows:
                 yield table
-            if time.monotonic() - told > PROGRESS_EVERY:
-                told = time.monotonic()
+            if time.monotonic() - logged_at > PROGRESS_EVERY:
+                logged_at = time.monotonic()
                 log.info("%s, stream %s: %s", name, reading.stream.name, reading.progress())
     log.info("%s, stream %s, whole: %s", name, reading.stream.name, reading.progress())
 

@@ -51,14 +51,14 @@ def run(url: str, settings: Settings, run_date: date) -> Path:
     if a test of severity error failed.
     """
     os.environ |= environment(url)
-    given = variables(settings, run_date)
+    dbt_vars = variables(settings, run_date)
     with warehouse.only_one(url, "transform"):
-        manifest = _parsed(json.dumps(given["lifecycle"]), json.dumps(environment(url)))
-        done = _invoke(["build", "--exclude-resource-type", "unit_test"], given, manifest)
-    if done.exception:
-        message = f"dbt did not start: {_without_values(str(done.exception))}"
+        manifest = _parsed(json.dumps(dbt_vars["lifecycle"]), json.dumps(environment(url)))
+        result = _invoke(["build", "--exclude-resource-type", "unit_test"], dbt_vars, manifest)
+    if result.exception:
+        message = f"dbt did not start: {_without_values(str(result.exception))}"
         raise RetryLater(message)
-    results = list(done.result) if done.result else []
+    results = list(result.result) if result.result else []
     _raise_for(results)
     log.info("dbt built or tested %d nodes for %s", len(results), run_date)
     return target_folder() / "run_results.json"
@@ -70,7 +70,7 @@ def _parsed(lifecycle: str, database: str) -> Any:  # noqa: ARG001 - relations a
     return _invoke(["parse"], {"lifecycle": json.loads(lifecycle)}).result
 
 
-def _invoke(command: list[str], given: dict[str, object], manifest: Any = None) -> Any:
+def _invoke(command: list[str], dbt_vars: dict[str, object], manifest: Any = None) -> Any:
     from dbt.cli.main import dbtRunner
 
     target = str(target_folder())
@@ -80,7 +80,7 @@ def _invoke(command: list[str], given: dict[str, object], manifest: Any = None) 
         "--profiles-dir", str(DBT_PROJECT),
         "--target-path", target,
         "--log-path", target,
-        "--vars", json.dumps(given),
+        "--vars", json.dumps(dbt_vars),
         "--log-level", "none",
         "--log-level-file", "none",
         "--no-use-colors",

@@ -60,7 +60,7 @@ class Installation:
     def run_date(self) -> date:
         """The one date of this run: the parameter, the partition, else the logical date in the shop's time zone.
 
-        A logical date at midnight UTC was given as a plain date and is taken as it stands. A run without a logical
+        A logical date at midnight UTC was entered as a plain date and is used unchanged. A run without a logical
         date is for the last business day that is over.
         """
         context = get_current_context()

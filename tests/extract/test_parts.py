@@ -121,7 +121,7 @@ def test_a_part_that_breaks_off_is_read_anew_with_all_that_came_with_it(url: str
 
 
 def test_a_row_that_does_not_fit_is_kept_whatever_text_it_holds(url: str) -> None:
-    odd = Reject("a", 1, "the line is no JSON", "nul \0, half \ud83d, whole \U0001f600, 'quote")
+    odd = Reject("a", 1, "the line is not valid JSON", "nul \0, half \ud83d, whole \U0001f600, 'quote")
     folder = Folder({"a": ("1", [page(1, rejects=(odd,))])})
     assert folder.land(url) == 1
     [(*_, row, _)] = rows(url, REJECTS)

@@ -108,7 +108,7 @@ CONTACTS, SUPPRESSIONS = "sendgrid__contacts/esp", "suppressions/esp"
         ),
         pytest.param(
             "raw/reject",
-            "insert into raw.reject values ('demo', 'orders', 'orders.csv', 7, 'total is no amount', '', '2017-12-31')",
+            "insert into raw.reject values ('demo', 'orders', 'orders.csv', 7, 'not an amount', '', '2017-12-31')",
             {"reject every_row_fits": "warning"},
             id="a-row-that-does-not-fit",
         ),

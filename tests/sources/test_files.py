@@ -1,4 +1,4 @@
-"""Files are read once and whole; what is no row is put aside with its line, what is no such file stops the reading."""
+"""Files are read once and whole; an invalid row is quarantined with its line, an invalid file stops the reading."""
 
 import csv
 import gzip
@@ -194,7 +194,7 @@ def test_a_file_without_rows_is_read_and_gives_none(folder: Folder, content: str
         (row(1) + row(2), "columns that are not there: at, email, id, total"),
         (HEADER.replace(",", ";") + "1;2;3;4\r\n", "columns that are not there: at, email, id, total"),
         ("id,at,total,total,email\r\n", "more than once: total"),
-        ('"id,at', "its first line is no header"),
+        ('"id,at', "its first line is not a header"),
     ],
 )
 def test_a_file_that_does_not_fit_as_a_whole_stops_the_reading_with_the_columns_named(
@@ -373,7 +373,7 @@ def test_any_storage_will_do(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ("s3://bucket/*.csv", r"'s3://' can't be read here: Install s3fs"),
         ("gs://bucket/*.csv", r"'gs://' can't be read here: .*gcsfs"),
-        ("nosuch://bucket/*.csv", r"'nosuch://' is no kind of storage that is known"),
+        ("nosuch://bucket/*.csv", r"'nosuch://' is not a known kind of storage"),
     ],
 )
 def test_a_storage_without_its_package_names_it(pattern: str, words: str) -> None:

@@ -275,7 +275,7 @@ def test_a_row_changed_when_it_says_so_or_else_when_it_was_made() -> None:
 
 
 def test_pages_have_a_thousand_rows_and_none_is_lost() -> None:
-    reject = Reject("f", 0, "is no row", "")
+    reject = Reject("f", 0, "is not a row", "")
     rows = [(n, {**ROW, "Nr": n if n % 10 else None}) for n in range(1, 2500)]
     found = list(pages([reject, *rows], orders(), "f"))
     assert [len(page) + len(page.rejects) for page in found] == [1000, 1000, 500]  # type: ignore[attr-defined]

@@ -133,10 +133,10 @@ def test_a_large_file_comes_in_pages(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
-        (b'{"sg_event_id": "e"', "the line is no JSON"),
-        (b"e1,p1@example.com", "the line is no JSON"),
-        (b"\xff\xfe\x00", "the line is no JSON"),
-        (b"[" * 100_000, "the line is no JSON"),
+        (b'{"sg_event_id": "e"', "the line is not valid JSON"),
+        (b"e1,p1@example.com", "the line is not valid JSON"),
+        (b"\xff\xfe\x00", "the line is not valid JSON"),
+        (b"[" * 100_000, "the line is not valid JSON"),
         (b'"p1@example.com"', "sg_event_id must be a text (1 of the line's 1 events)"),
         (b"null", "sg_event_id must be a text (1 of the line's 1 events)"),
         (b'{"email": "p1@example.com"}', "sg_event_id must be a text (1 of the line's 1 events)"),

@@ -31,7 +31,7 @@ def run(url: str, gate: Gate, run_date: date, settings: Settings) -> dict[str, i
     """
     results = validate(url, suites_of(gate, run_date, settings))
     _store(url, gate, run_date, results)
-    counts = _tell(gate, results)
+    counts = _log(gate, results)
     failures = [result.sentence() for result in results if result.outcome == "critical"]
     if failures:
         title = f"gate {gate} of {run_date}: {len(failures)} critical check(s) failed"
@@ -58,7 +58,7 @@ def store_dbt(url: str, run_results: Path | Mapping[str, Any], run_date: date, *
     outcomes = [outcome for outcome in document["results"] if _is_made_test(outcome)]
     results = [_dbt_result(outcome, nodes.get(outcome["unique_id"], {})) for outcome in outcomes]
     _store(url, "dbt", run_date, results, whole=whole)
-    return _tell("dbt", results)
+    return _log("dbt", results)
 
 
 def _is_made_test(outcome: Mapping[str, Any]) -> bool:
@@ -101,7 +101,7 @@ def _store(url: str, gate: str, run_date: date, results: list[Result], *, whole:
         )
 
 
-def _tell(gate: str, results: list[Result]) -> dict[str, int]:
+def _log(gate: str, results: list[Result]) -> dict[str, int]:
     """Log the failed checks, and count all of them."""
     for result in results:
         if not result.success:

@@ -14,7 +14,7 @@ THRESHOLDS = {
     "mostly": "a share of {} or more",
     "value_set": "one of {}",
 }
-#: A longer list of valid values is told by its length.
+#: Of a longer list of valid values only the length is shown.
 LONGEST_LIST = 4
 
 
@@ -74,8 +74,8 @@ def observed_in(result: Mapping[str, Any]) -> str | None:
 
 def _threshold(kwargs: Mapping[str, Any]) -> str | None:
     """The limits in words; of a limit that is still a ``$PARAMETER``, the name."""
-    stated = {name: kwargs[name] for name in THRESHOLDS if kwargs.get(name) is not None}
-    return ", ".join(THRESHOLDS[name].format(_limit(limit)) for name, limit in stated.items()) or None
+    limits = {name: kwargs[name] for name in THRESHOLDS if kwargs.get(name) is not None}
+    return ", ".join(THRESHOLDS[name].format(_limit(limit)) for name, limit in limits.items()) or None
 
 
 def _limit(limit: object) -> str:

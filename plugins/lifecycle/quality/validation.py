@@ -57,7 +57,7 @@ def _check(source: "PostgresDatasource", database: warehouse.Connection, suite: 
     except Exception as error:  # noqa: BLE001 - whatever it is, a check that can't be made has not passed
         problem = _problem(type(getattr(error, "orig", error)).__name__)
         return [result_of(suite.name, each, success=False, problem=problem) for each in suite.expectations]
-    return [_told(suite.name, outcome) for outcome in outcomes]
+    return [_result(suite.name, outcome) for outcome in outcomes]
 
 
 def _outcomes(source: "PostgresDatasource", database: warehouse.Connection, suite: Suite) -> list[dict[str, Any]]:
@@ -88,10 +88,10 @@ def _parameters(database: warehouse.Connection, suite: Suite) -> dict[str, float
     return {name: None if value is None else float(value) for name, value in row.items()}
 
 
-def _told(suite: str, outcome: Mapping[str, Any]) -> Result:
-    """One outcome as Great Expectations tells it."""
-    stated = outcome["exception_info"]  # of the expectation, or one for each metric that it needs
-    infos = [stated] if "raised_exception" in stated else list(stated.values())
+def _result(suite: str, outcome: Mapping[str, Any]) -> Result:
+    """One outcome as Great Expectations reports it."""
+    info = outcome["exception_info"]  # of the expectation, or one for each metric that it needs
+    infos = [info] if "raised_exception" in info else list(info.values())
     text = "\n".join(str(info["exception_traceback"]) for info in infos if info["raised_exception"])
     names = (name for pattern in ERRORS for name in pattern.findall(text))
     return result_of(

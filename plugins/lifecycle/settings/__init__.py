@@ -167,13 +167,13 @@ class Settings(Section):
 
 
 class _UniqueKeys(yaml.SafeLoader):
-    """YAML in which a key given twice is an error; the plain loader would drop the first."""
+    """YAML in which a repeated key is an error; the plain loader would drop the first."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:  # noqa: FBT001, FBT002
         keys = [self.construct_object(key, deep=True) for key, _ in node.value]
         twice = sorted({str(key) for key in keys if keys.count(key) > 1})
         if twice:
-            message = f"line {node.start_mark.line + 1}: given twice: {', '.join(twice)}"
+            message = f"line {node.start_mark.line + 1}: repeated: {', '.join(twice)}"
             raise SettingsInvalid(message)
         return super().construct_mapping(node, deep=deep)
 
@@ -237,9 +237,9 @@ def _explain(problem: Mapping[str, Any], document: object) -> str:
     if problem["type"] == "union_tag_not_found":
         return ".kind: Field required"
     message: str = problem["msg"].removeprefix("Value error, ")
-    given = problem["input"]
-    tells = isinstance(given, dict | list) or problem["type"] == "value_error"
-    return f": {message}" if tells else f": {message}, not {given!r}"
+    value = problem["input"]
+    explains = isinstance(value, dict | list) or problem["type"] == "value_error"
+    return f": {message}" if explains else f": {message}, not {value!r}"
 
 
 def _section(location: tuple[int | str, ...], document: Any) -> type[Section]:

@@ -45,7 +45,7 @@ FIELD_PREFIX = "lifecycle_"
 
 def _customer_column(name: str) -> str:
     if name not in CUSTOMER_COLUMNS:
-        message = f"{name!r} is no column to push; valid values: {', '.join(CUSTOMER_COLUMNS)}"
+        message = f"{name!r} is not a column that can be pushed; valid values: {', '.join(CUSTOMER_COLUMNS)}"
         raise ValueError(message)
     return name
 
@@ -58,7 +58,7 @@ Share = Annotated[float, Field(gt=0, le=1)]
 
 
 class Limits(Section):
-    """How much may change in one night; shares count from ``Guards.from_members`` on, and ``null`` is no limit."""
+    """How much may change in one night; shares count from ``Guards.from_members`` on, and ``null`` means no limit."""
 
     max_created: Count | None = None
     max_created_share: Share | None = None
@@ -101,12 +101,12 @@ class Guards(Section):
     def of(self, audience: "Audience") -> AudienceLimits:
         """The limits of one audience: its own before those of every list."""
         own = audience.guards
-        stated = {name: getattr(own, name) for name in own.model_fields_set} if own else {}
-        return self.audience.model_copy(update=stated)
+        limits = {name: getattr(own, name) for name in own.model_fields_set} if own else {}
+        return self.audience.model_copy(update=limits)
 
 
 class ContactCap(Section):
-    """At most so many contacts with a person in so many days, over all audiences."""
+    """At most ``contacts`` with a person in ``days`` days, over all audiences."""
 
     contacts: Annotated[int, Field(ge=1)]
     days: Days

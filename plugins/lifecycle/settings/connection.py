@@ -22,17 +22,17 @@ class Connection:
     extra: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def of(cls, name: str, found: Any) -> Self:
+    def of(cls, name: str, airflow_connection: Any) -> Self:
         """What Airflow's connection of that name holds."""
         return cls(
             name=name,
-            kind=found.conn_type or "",
-            host=found.host or "",
-            port=found.port,
-            login=found.login or "",
-            password=found.password or "",
-            schema=found.schema or "",
-            extra=found.extra_dejson,
+            kind=airflow_connection.conn_type or "",
+            host=airflow_connection.host or "",
+            port=airflow_connection.port,
+            login=airflow_connection.login or "",
+            password=airflow_connection.password or "",
+            schema=airflow_connection.schema or "",
+            extra=airflow_connection.extra_dejson,
         )
 
     def base_url(self, default: str = "") -> str:
@@ -45,9 +45,9 @@ class Connection:
         if "://" in self.host:
             address = self.host
         else:
-            stated = next((word for word in (self.schema, self.kind) if word in {"http", "https"}), None)
+            scheme = next((word for word in (self.schema, self.kind) if word in {"http", "https"}), None)
             local = self.host in {"localhost", "127.0.0.1", "::1"}
-            address = f"{stated or ('http' if local else 'https')}://{self.host}"
+            address = f"{scheme or ('http' if local else 'https')}://{self.host}"
         if self.port and urlsplit(address).port is None:
             parts = urlsplit(address)
             address = parts._replace(netloc=f"{parts.netloc}:{self.port}").geturl()

@@ -79,9 +79,9 @@ def check(settings: Settings, path: Path | None = None) -> list[Scenario]:
     phases = _phases()
     seen: dict[str, int] = {}
     for line, row in _rows(path):
-        found = [row] if isinstance(row, str) else _problems(row, line, settings, phases, seen)
-        problems += [f"{path.name} line {line}: {problem}" for problem in found]
-        if not found:
+        row_problems = [row] if isinstance(row, str) else _problems(row, line, settings, phases, seen)
+        problems += [f"{path.name} line {line}: {problem}" for problem in row_problems]
+        if not row_problems:
             scenarios.append(Scenario.model_validate(row))
     if problems:
         raise SettingsInvalid("\n".join([f"{path}: {len(problems)} problem(s)", *problems]))
@@ -95,7 +95,7 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, str] | str]]:
     if sorted(columns) != sorted(expected):
         wrong = [f"unknown column {name!r}" for name in columns if name not in expected]
         wrong += [f"missing column {name!r}" for name in expected if name not in columns]
-        wrong += [f"column {name!r} given twice" for name in sorted({*columns}) if columns.count(name) > 1]
+        wrong += [f"column {name!r} repeated" for name in sorted({*columns}) if columns.count(name) > 1]
         yield header[0], f"{', '.join(wrong)}; valid columns: {', '.join(expected)}"
         return
     for line, row in rows:
@@ -167,7 +167,7 @@ def _misfits(row: dict[str, str], settings: Settings, phases: dict[str, list[str
     if audience and audience not in settings.audiences:
         yield f"audience: no audience {audience!r}; valid values: {', '.join(settings.audiences)}"
     if stage in phases and race in RACE and race not in phases[stage]:
-        yield f"race: {stage} is no part of {race}; valid values: {', '.join(phases[stage])}"
+        yield f"race: {stage} is not a part of {race}; valid values: {', '.join(phases[stage])}"
     lists = [*(each.list for each in settings.audiences.values()), *settings.esp.opt_in_lists]
     if carrier == "list" and row["recognised_as"] not in ["", *lists]:
         yield f"recognised_as: no list {row['recognised_as']!r}; valid values: {', '.join(lists)}"

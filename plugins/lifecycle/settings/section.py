@@ -10,7 +10,7 @@ def _known_zone(name: str) -> str:
     try:
         ZoneInfo(name)
     except (KeyError, ValueError, OSError):
-        message = f"{name!r} is no time zone; give an IANA name such as Europe/Zurich"
+        message = f"{name!r} is not a valid time zone; use an IANA name such as Europe/Zurich"
         raise ValueError(message) from None
     return name
 
@@ -19,7 +19,7 @@ def _five_fields(cron: str) -> str:
     from croniter import croniter
 
     if not croniter.is_valid(cron):
-        message = f"{cron!r} is no cron expression; give five fields such as '30 3 * * *'"
+        message = f"{cron!r} is not a valid cron expression; use five fields such as '30 3 * * *'"
         raise ValueError(message)
     return cron
 

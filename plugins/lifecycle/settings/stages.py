@@ -57,10 +57,10 @@ class RuleSet(Section):
     @model_validator(mode="after")
     def _in_order(self) -> Self:
         thresholds = (self.at_risk, self.lapsed, self.lost)
-        for given in ("after_days", "quantile"):
-            values = [getattr(threshold, given) for threshold in thresholds]
+        for field in ("after_days", "quantile"):
+            values = [getattr(threshold, field) for threshold in thresholds]
             if values != sorted(set(values)):
-                message = f"at_risk, lapsed and lost must come one after the other; {given} are {values}"
+                message = f"at_risk, lapsed and lost must come one after the other; {field} are {values}"
                 raise ValueError(message)
         return self
 
@@ -90,7 +90,7 @@ class Vip(Section):
 
 
 class Engagement(Section):
-    """A person who opened or clicked within so many days is engaged; a privacy proxy's opens count if told so."""
+    """A person who opened or clicked within ``days`` days is engaged; a privacy proxy's opens count if so set."""
 
     engaged_days: Days = 90
     machine_opens_count: bool = False

@@ -51,7 +51,7 @@ Pages = Iterator[list[Document]]
 class Part:
     """A piece of a stream that is read once, such as a file.
 
-    ``version`` changes when its contents change, or the way we read them; it is then read anew.
+    ``version`` changes when its contents change, or the way we read them; it is then read again.
     """
 
     name: str
@@ -121,10 +121,10 @@ def identity(document: Document, *names: str) -> str:
     return "/".join(str(document[name]) for name in names)
 
 
-def moment(stated: object) -> datetime | None:
+def moment(value: object) -> datetime | None:
     """A moment in ISO's format as UTC, which it is in where it doesn't say so; ``None`` for anything else."""
     try:
-        read = datetime.fromisoformat(stated) if isinstance(stated, str) else None
+        read = datetime.fromisoformat(value) if isinstance(value, str) else None
         return read.replace(tzinfo=read.tzinfo or UTC).astimezone(UTC) if read else None
     except (ValueError, OverflowError):
         return None
@@ -163,7 +163,7 @@ class SourceKind:
     """A kind of shop or provider to read: its module declares one, as ``SOURCE``.
 
     ``settings`` is what the marketer's file may say of one, a subclass of ``Shop`` or ``Esp``. ``connect`` signs in to
-    one and returns its streams; it is given the specs of those that are read, by name, and imports what it needs
+    one and returns its streams; it receives the specs of those that are read, by name, and imports what it needs
     itself: the marketer's file must be quick to read.
     """
 

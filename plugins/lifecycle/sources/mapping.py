@@ -91,21 +91,21 @@ def mapping_of(shop: MappedShop, stream: str, table: FileTable | SqlTable) -> Ta
     return TableMapping(stream, table.columns, zone, table.decimal, table.date_format)
 
 
-def check_columns(found: Sequence[str], mapping: TableMapping, place: str) -> None:
+def check_columns(columns: Sequence[str], mapping: TableMapping, place: str) -> None:
     """Raise ``SettingsInvalid`` if a mapped column is missing, or a column is there twice."""
-    missing = sorted({column for column in mapping.columns.values() if column not in found})
+    missing = sorted({column for column in mapping.columns.values() if column not in columns})
     if missing:
-        stated = f"{mapping.stream}.columns names columns that are not there: {', '.join(missing)}"
-        message = f"{place}: {stated}; mend the names, or the delimiter or the encoding"
+        problem = f"{mapping.stream}.columns names columns that are not there: {', '.join(missing)}"
+        message = f"{place}: {problem}; correct the names, or the delimiter or the encoding"
         raise SettingsInvalid(message)
-    twice = sorted({column for column in found if found.count(column) > 1})
+    twice = sorted({column for column in columns if columns.count(column) > 1})
     if twice:
         message = f"{place}: columns that are there more than once: {', '.join(twice)}; give each a name of its own"
         raise SettingsInvalid(message)
 
 
 def pages(rows: Iterable[tuple[int, Row] | Reject], mapping: TableMapping, file: str) -> Pages:
-    """Pages of documents and rejects out of rows with their lines, among which what is no row is a reject already."""
+    """Pages of documents and rejects, out of rows with their lines; what is not a row comes as a reject already."""
     remaining = iter(rows)
     while batch := list(islice(remaining, PAGE_SIZE)):
         read = [each if isinstance(each, Reject) else _read(file, *each, mapping) for each in batch]
@@ -114,29 +114,29 @@ def pages(rows: Iterable[tuple[int, Row] | Reject], mapping: TableMapping, file:
 
 
 def _read(file: str, line: int, row: Row, mapping: TableMapping) -> Document | Reject:
-    found, reasons = document(row, mapping)
-    return Reject(file, line, "; ".join(reasons), written(row)) if reasons else found
+    fields, reasons = document(row, mapping)
+    return Reject(file, line, "; ".join(reasons), written(row)) if reasons else fields
 
 
 def document(row: Row, mapping: TableMapping) -> tuple[Document, list[str]]:
     """A row's document, and every reason why the row doesn't fit, none of which quotes a value."""
-    found: Document = {}
+    fields: Document = {}
     reasons = []
     for field, column in mapping.columns.items():
         value = row.get(column)
-        found[field] = None
+        fields[field] = None
         if _is_empty(value):
             if field in mapping.needed():
                 reasons.append(f"column {column!r} ({field}): must not be empty")
             continue
         try:
-            found[field] = READERS.get(field, _text)(value, mapping)
+            fields[field] = READERS.get(field, _text)(value, mapping)
         except ValueError as problem:
             reasons.append(f"column {column!r} ({field}): {problem}")
-    if not reasons and not (found.get("email") or found.get("customer_id")):
-        columns = " or ".join(repr(mapping.columns[field]) for field in ("email", "customer_id") if field in found)
+    if not reasons and not (fields.get("email") or fields.get("customer_id")):
+        columns = " or ".join(repr(mapping.columns[field]) for field in ("email", "customer_id") if field in fields)
         reasons.append(f"column {columns}: must not be empty; an order needs an e-mail address or a customer")
-    return {**found, "row": _plain(row)}, reasons
+    return {**fields, "row": _plain(row)}, reasons
 
 
 def listed(row: Row, mapping: TableMapping) -> Document | None:
@@ -150,7 +150,7 @@ def listed(row: Row, mapping: TableMapping) -> Document | None:
 
 
 def written(row: Row | str) -> str:
-    r"""A row as a text that can be stored: JSON, or the text it came as; bytes that are no text as ``\\xe9``."""
+    r"""A row as a text that can be stored: JSON, or the text it came as; bytes that are not text as ``\\xe9``."""
     text = row if isinstance(row, str) else json.dumps(_plain(row), ensure_ascii=False)
     text = UNDECODED.sub(lambda byte: f"\\x{ord(byte[0]) - 0xDC00:02x}", text.rstrip("\r\n"))
     cut = text if len(text) <= LONGEST_ROW else f"{text[:LONGEST_ROW]} …"
@@ -188,17 +188,17 @@ def _time(value: object, mapping: TableMapping) -> str:
 
     In the hour that the clock shows twice it is the first; in the hour that it skips, an hour later.
     """
-    stated = f"written as {mapping.date_format}" if mapping.date_format else "such as 2026-03-29T14:05:00+02:00"
+    expected = f"written as {mapping.date_format}" if mapping.date_format else "such as 2026-03-29T14:05:00+02:00"
     try:
-        at = _stated_time(value, mapping.date_format)
-        utc = (at if at.tzinfo else at.replace(tzinfo=mapping.zone)).astimezone(UTC)
+        read = _parsed_time(value, mapping.date_format)
+        utc = (read if read.tzinfo else read.replace(tzinfo=mapping.zone)).astimezone(UTC)
     except (ValueError, OverflowError):
-        message = f"must be a time {stated}"
+        message = f"must be a time {expected}"
         raise ValueError(message) from None
     return f"{utc.replace(tzinfo=None).isoformat()}Z"
 
 
-def _stated_time(value: object, date_format: str | None) -> datetime:
+def _parsed_time(value: object, date_format: str | None) -> datetime:
     if isinstance(value, datetime):
         return value
     if isinstance(value, date):
@@ -252,7 +252,7 @@ def _answer(value: object, mapping: TableMapping) -> str:
     return "true" if word in YES else "false"
 
 
-#: How a field is read, where it is no free text.
+#: How a field is read, where it is not free text.
 READERS: Mapping[str, Callable[[object, TableMapping], str]] = {
     "order_id": _identifier,
     "customer_id": _identifier,

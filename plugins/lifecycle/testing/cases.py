@@ -95,7 +95,7 @@ def moment(n: int) -> datetime:
 
 
 def all_of(count: int) -> set[int]:
-    """The numbers of so many documents."""
+    """The numbers of ``count`` documents."""
     return set(range(1, count + 1))
 
 
@@ -127,7 +127,7 @@ class StreamCase:
     shifts: bool = False
 
     def vendor(self, documents: int = 0) -> Any:
-        """A server with so many documents."""
+        """A server with ``documents`` documents."""
         vendor = self.new()
         for n in range(1, documents + 1):
             self.put(vendor, n)

@@ -375,9 +375,9 @@ class DestinationContract:
         fault(provider, action, kind, times=2)
         with pytest.raises(error) as raised:
             ACTIONS[action](destination, job)
-        told = f"{raised.value}{caplog.text}{destination!r}"
+        logged = f"{raised.value}{caplog.text}{destination!r}"
         assert f"{provider.case.calls[action][0]} /" in str(raised.value)
-        assert [secret for secret in (ADA, BEN, provider.case.key, "Bearer", SECRET) if secret in told] == []
+        assert [secret for secret in (ADA, BEN, provider.case.key, "Bearer", SECRET) if secret in logged] == []
 
     @pytest.mark.parametrize("action", ACTIONS)
     @pytest.mark.parametrize("body", [{}, [], {"other": 1}])

@@ -12,7 +12,7 @@ from lifecycle.sources import SourceKind
 
 
 def in_pages_of(size: int, source: SourceKind) -> SourceKind:
-    """The same kind of source, of whose streams each answer holds at most so many documents."""
+    """The same kind of source, of whose streams each answer holds at most ``size`` documents."""
     return replace(source, streams=tuple(replace(spec, page_size=size) for spec in source.streams))
 
 

@@ -80,10 +80,10 @@ class Provider:
 
     def fields(self, email: str) -> dict[str, Any]:
         """What the provider holds, by lower-case names, a date as its day."""
-        given = self.case.fields_of(self.server.contacts()[email])
+        values = self.case.fields_of(self.server.contacts()[email])
         days = {name for name, kind in FIELDS.items() if kind == "Date"}
         return {
-            name.lower(): value[:10] if name.lower() in days else value for name, value in given.items() if value != ""
+            name.lower(): value[:10] if name.lower() in days else value for name, value in values.items() if value != ""
         }
 
     def calls(self, action: str) -> int:

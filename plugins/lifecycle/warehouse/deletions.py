@@ -48,7 +48,7 @@ def compare_listing(connection: Connection, kind: str, source: str, stream: str,
 
 
 def mark_vanished(
-    connection: Connection, kind: str, source: str, stream: str, run_date: date, found: DeletionCheck
+    connection: Connection, kind: str, source: str, stream: str, run_date: date, check: DeletionCheck
 ) -> None:
     """Mark what is not ``listed`` as deleted and what is there again as not deleted; record the check."""
     connection.execute(
@@ -71,5 +71,5 @@ def mark_vanished(
         set listed = excluded.listed, vanished = excluded.vanished, returned = excluded.returned,
             checked_at = excluded.checked_at
         """,
-        [source, stream, run_date, found.listed, found.vanished, found.returned],
+        [source, stream, run_date, check.listed, check.vanished, check.returned],
     )

@@ -70,13 +70,13 @@ class Brevo:
 
     def encoded(self, email: str, fields: Mapping[str, Any]) -> bytes:
         """``attributes`` by their names there, emptied by an empty text; one that is gone there is empty already."""
-        given: dict[str, Any] = {}
+        attributes: dict[str, Any] = {}
         for name, value in fields.items():
             if value is not None:
-                given[self.attributes[name][0]] = value[:MOST_TEXT] if isinstance(value, str) else value
+                attributes[self.attributes[name][0]] = value[:MOST_TEXT] if isinstance(value, str) else value
             elif name in self.attributes:
-                given[self.attributes[name][0]] = ""
-        return orjson.dumps({"email": email, "attributes": given})
+                attributes[self.attributes[name][0]] = ""
+        return orjson.dumps({"email": email, "attributes": attributes})
 
     def upsert(self, contacts: Sequence[bytes], lists: Iterable[str]) -> str:
         """``POST /v3/contacts/import``; raises ``RowRejected``, which names no row, if the contacts are refused."""
@@ -92,13 +92,13 @@ class Brevo:
 
     def outcome(self, job: str) -> Outcome:
         """``GET /v3/processes/{id}``, with the addresses that its file names as invalid."""
-        what = "GET /v3/processes/{id}"
-        answer = if_found(lambda: _call(what, partial(self.processes.get_process, int(job))))
+        endpoint = "GET /v3/processes/{id}"
+        answer = if_found(lambda: _call(endpoint, partial(self.processes.get_process, int(job))))
         if answer is None:
             return Outcome("unknown")
         status = _part(answer, "status", str)
         if status not in STATUSES:
-            message = f"{what}: unknown status"
+            message = f"{endpoint}: unknown status"
             raise AnswerUnreadable(message)
         invalid = str(((answer.get("info") or {}).get("import") or {}).get("invalid_emails") or 0)
         if invalid.isdigit():  # in some versions of the contract a number, in others a link
@@ -134,8 +134,8 @@ class Brevo:
     def _lists_of(self, email: str) -> Sequence[int]:
         find = partial(self.api.get_contact_info, email, identifier_type="email_id")
         contact = if_found(lambda: _call("GET /v3/contacts/{identifier}", find))
-        found: list[int] = [] if contact is None else _part(contact, "listIds", list)
-        return found
+        list_ids: list[int] = [] if contact is None else _part(contact, "listIds", list)
+        return list_ids
 
     def contacts(self, list_name: str) -> Iterator[RemoteContact]:
         """``GET /v3/contacts/lists/{id}/contacts``, page by page, also while people leave the list."""
@@ -167,17 +167,17 @@ class Brevo:
         return ([], 0) if answer is None else (_part(answer, "contacts", list), _part(answer, "count", int))
 
     def _held(self, number: int, contact: Mapping[str, Any]) -> RemoteContact:
-        given = _part(contact, "attributes", dict)
+        attributes = _part(contact, "attributes", dict)
         fields = {
-            name: _read(given[there], kind)
+            name: _read(attributes[there], kind)
             for name, (there, kind) in self.attributes.items()
-            if given.get(there) not in (None, "")
+            if attributes.get(there) not in (None, "")
         }
         return RemoteContact(str(number), str(contact["email"]).strip().lower(), fields)
 
 
 def _read(value: Any, kind: str) -> Any:
-    """An attribute's value as it was given to ``encoded``."""
+    """An attribute's value as it was passed to ``encoded``."""
     if kind == "date":
         return str(value)[:10]
     return float(value) if kind == "float" and isinstance(value, str) else value
@@ -252,35 +252,37 @@ def _list_ids(api: Any, names: Iterable[str]) -> dict[str, int]:
     return {name: item["id"] for name, item in known.items()}
 
 
-def _known(what: str, request: Callable[..., Any], part: str, folder: int | None = None) -> dict[str, dict[str, Any]]:
+def _known(
+    endpoint: str, request: Callable[..., Any], part: str, folder: int | None = None
+) -> dict[str, dict[str, Any]]:
     """Name → item of all pages; of one name the item in our folder, else the oldest."""
-    found: list[dict[str, Any]] = []
+    items: list[dict[str, Any]] = []
     while True:
-        answer = _call(what, partial(request, limit=LIST_PAGE, offset=len(found), sort="asc"))
+        answer = _call(endpoint, partial(request, limit=LIST_PAGE, offset=len(items), sort="asc"))
         count = _part(answer, "count", int)
-        page = _part(answer, part, list) if count > len(found) else []
-        found += [{"name": _part(item, "name", str), "id": _part(item, "id", int), **item} for item in page]
-        if len(found) >= count:
+        page = _part(answer, part, list) if count > len(items) else []
+        items += [{"name": _part(item, "name", str), "id": _part(item, "id", int), **item} for item in page]
+        if len(items) >= count:
             # the last of one name wins
-            found.sort(key=lambda item: (item.get("folderId") == folder, -item["id"]))
-            return {item["name"]: item for item in found}
+            items.sort(key=lambda item: (item.get("folderId") == folder, -item["id"]))
+            return {item["name"]: item for item in items}
         if not page:
-            message = f"{what}: a page before the last is empty"
+            message = f"{endpoint}: a page before the last is empty"
             raise AnswerUnreadable(message)
 
 
 def _made(
-    what: str, make: Callable[[], Any], known: Callable[[], Mapping[str, dict[str, Any]]], name: str
+    endpoint: str, make: Callable[[], Any], known: Callable[[], Mapping[str, dict[str, Any]]], name: str
 ) -> dict[str, Any]:
     """Make an item and return it with its id; where the answer is lost, look for it before it is made again."""
 
     def make_or_find() -> dict[str, Any]:
         try:
-            return {"id": _part(_call_once(what, make), "id", int)}
+            return {"id": _part(_call_once(endpoint, make), "id", int)}
         except (RetryLater, AnswerUnreadable):
-            if (found := known().get(name)) is None:
+            if (entry := known().get(name)) is None:
                 raise
-            return found
+            return entry
 
     return attempt(make_or_find)
 
@@ -309,24 +311,24 @@ def _known_attributes(api: Any) -> dict[str, tuple[str, str]]:
     return known
 
 
-def _call(what: str, request: Callable[[], Any]) -> Any:
+def _call(endpoint: str, request: Callable[[], Any]) -> Any:
     """One call of the package under the retry policy; its JSON. Raises ``Refused`` for a 4xx that may be an answer."""
-    return attempt(lambda: _call_once(what, request))
+    return attempt(lambda: _call_once(endpoint, request))
 
 
-def _call_once(what: str, request: Callable[[], Any]) -> Any:
+def _call_once(endpoint: str, request: Callable[[], Any]) -> Any:
     try:
         return orjson.loads(request().response.content or b"null")
     except ApiError as error:
         status, headers = error.status_code or 0, error.headers or {}
         if status // 100 != 2:  # noqa: PLR2004
-            raise problem(what, status, headers) or Refused(what, status, orjson.dumps(error.body)) from None
+            raise problem(endpoint, status, headers) or Refused(endpoint, status, orjson.dumps(error.body)) from None
     except httpx.HTTPError as error:
-        message = f"{what}: no complete response ({type(error).__name__})"
+        message = f"{endpoint}: no complete response ({type(error).__name__})"
         raise RetryLater(message) from None
     except (ValueError, TypeError, ParsingError):
         pass
-    message = f"{what}: the response is not the JSON that its contract promises"
+    message = f"{endpoint}: the response is not the JSON that its contract promises"
     raise AnswerUnreadable(message)
 
 

@@ -101,8 +101,8 @@ class SendGrid:
 
     def outcome(self, job: str) -> Outcome:
         """``GET /v3/marketing/contacts/imports/{id}``, with the refused rows from ``errors_url``."""
-        what = "GET /v3/marketing/contacts/imports/{id}"
-        answer = if_found(lambda: _call(what, self.api.marketing.contacts.imports._(job).get))
+        endpoint = "GET /v3/marketing/contacts/imports/{id}"
+        answer = if_found(lambda: _call(endpoint, self.api.marketing.contacts.imports._(job).get))
         if answer is None:
             return Outcome("unknown")
         status, results = str(_part(answer, "status")), answer.get("results") or {}
@@ -112,17 +112,17 @@ class SendGrid:
             return Outcome("completed", rejected, count)
         if status in {"pending", "failed"}:
             return Outcome("pending" if status == "pending" else "failed", rejected, count)
-        message = f"{what}: unknown status {status!r}"
+        message = f"{endpoint}: unknown status {status!r}"
         raise AnswerUnreadable(message)
 
     def contacts(self, list_name: str) -> Iterator[RemoteContact]:
         """By the contact export of the list, which has the custom fields by name."""
         list_id = self.list_ids.get(list_name)
         for contact in self._exported(list_id) if list_id else ():
-            given = {**contact, **(contact.get("custom_fields") or {})}
+            values = {**contact, **(contact.get("custom_fields") or {})}
             fields = {
                 name: _read(self.field_ids[name], value)
-                for key, value in given.items()
+                for key, value in values.items()
                 if value not in (None, "") and (name := str(key).lower()) in self.field_ids
             }
             yield RemoteContact(str(contact["contact_id"]), str(contact["email"]).lower(), fields)
@@ -142,7 +142,7 @@ def _value(field_id: str, value: Any) -> Any:
 
 
 def _read(field_id: str, value: Any) -> Any:
-    """A field's value as it was given to ``encoded``."""
+    """A field's value as it was passed to ``encoded``."""
     if field_id.endswith("_D"):
         return str(value)[:10]
     return float(value) if field_id.endswith("_N") and isinstance(value, str) else value
@@ -150,18 +150,18 @@ def _read(field_id: str, value: Any) -> Any:
 
 def _refused_rows(refusal: Refused) -> LifecycleError:
     """What a refused batch means: rows named by their place, a field that is still to come, or no batch at all."""
-    what, errors = "PUT /v3/marketing/contacts", _errors(refusal.body)
+    endpoint, errors = "PUT /v3/marketing/contacts", _errors(refusal.body)
     places = [str(error.get("field") or error.get("parameter") or "") for error in errors]
     if any("custom_fields" in place for place in places):
-        return RetryLater(f"{what}: a custom field is not known there yet")
+        return RetryLater(f"{endpoint}: a custom field is not known there yet")
     if any("list_ids" in place for place in places) or refusal.status != BAD_REQUEST:
-        return AnswerUnreadable(f"{what}: {refusal.status}, a list or the request itself is refused")
+        return AnswerUnreadable(f"{endpoint}: {refusal.status}, a list or the request itself is refused")
     rows = {
         int(match.group(1)): str(error.get("message", "rejected"))
         for place, error in zip(places, errors, strict=True)
         if (match := ROW.search(place))
     }
-    return RowRejected(f"{what}: {refusal.status}, {len(rows)} row(s) named", rows)
+    return RowRejected(f"{endpoint}: {refusal.status}, {len(rows)} row(s) named", rows)
 
 
 def connect(connection: Connection, lists: Iterable[str], fields: Mapping[str, FieldType]) -> SendGrid:
@@ -235,24 +235,24 @@ def _new_field(api: Any, name: str, kind: FieldType) -> dict[str, Any]:
         return known[name]
 
 
-def _call(what: str, request: Callable[[], Any]) -> Any:
+def _call(endpoint: str, request: Callable[[], Any]) -> Any:
     """One request of the package under the retry policy; its JSON. Raises ``Refused`` for a 4xx that may be one."""
-    return attempt(lambda: _call_once(what, request))
+    return attempt(lambda: _call_once(endpoint, request))
 
 
-def _call_once(what: str, request: Callable[[], Any]) -> Any:
+def _call_once(endpoint: str, request: Callable[[], Any]) -> Any:
     try:
         response = request()
     except HTTPError as error:
-        failure = problem(what, error.status_code, dict(error.headers))
-        raise failure or Refused(what, error.status_code, error.body) from None
+        failure = problem(endpoint, error.status_code, dict(error.headers))
+        raise failure or Refused(endpoint, error.status_code, error.body) from None
     except (OSError, HTTPException) as error:
-        message = f"{what}: no complete response ({type(error).__name__})"
+        message = f"{endpoint}: no complete response ({type(error).__name__})"
         raise RetryLater(message) from None
     try:
         return json.loads(response.body or "{}")
     except ValueError:
-        message = f"{what}: the response is not JSON ({len(response.body)} bytes)"
+        message = f"{endpoint}: the response is not JSON ({len(response.body)} bytes)"
         raise AnswerUnreadable(message) from None
 
 

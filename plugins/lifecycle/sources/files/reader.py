@@ -84,8 +84,8 @@ def _file_system(pattern: str, connection: Connection, place: str) -> tuple[fssp
     """The storage that a pattern lies in, and the pattern there; nothing is kept from one run to the next."""
     protocol = split_protocol(pattern)[0] or "file"
     names = SIGN_IN.get(protocol, ("", "", ""))
-    stated = zip(names, (connection.login, connection.password, connection.host), strict=True)
-    options: dict[str, Any] = {name: value for name, value in stated if name and value}
+    sign_in = zip(names, (connection.login, connection.password, connection.host), strict=True)
+    options: dict[str, Any] = {name: value for name, value in sign_in if name and value}
     if connection.port and "host" in names:
         options["port"] = connection.port
     fresh = {"skip_instance_cache": True, "use_listings_cache": False}
@@ -98,7 +98,7 @@ def _file_system(pattern: str, connection: Connection, place: str) -> tuple[fssp
         message = f"{place}: '{protocol}://' can't be read here: {needed}"
         raise SettingsInvalid(message) from None
     except AnswerUnreadable:
-        message = f"{place}: '{protocol}://' is no kind of storage that is known, or its options are wrong"
+        message = f"{place}: '{protocol}://' is not a known kind of storage, or its options are wrong"
         raise SettingsInvalid(message) from None
 
 
@@ -128,20 +128,22 @@ def _parts(files: _Files, run_date: date) -> Iterator[Part]:
     """Every file that nobody is writing, in the order in which they were written."""
     place, now = f"{files.mapping.stream}.files", datetime.now(UTC)
     with _guarded(place):
-        found = _found(files.system, files.pattern)
-    settled = [each for each in found if not _is_fresh(each, now)]
-    if not found:
+        infos = _matching_files(files.system, files.pattern)
+    complete = [each for each in infos if not _is_fresh(each, now)]
+    if not infos:
         log.warning("%s: there is no file yet", place)
-    if len(settled) < len(found):
+    if len(complete) < len(infos):
         patience = f"{SETTLED_AFTER.total_seconds():.0f} seconds"
-        log.warning("%s: %d changed less than %s ago: left to the next run", place, len(found) - len(settled), patience)
+        log.warning(
+            "%s: %d changed less than %s ago: left to the next run", place, len(infos) - len(complete), patience
+        )
     earliest = datetime.min.replace(tzinfo=UTC)
-    for info in sorted(settled, key=lambda info: (_modified(info) or earliest, info["name"])):
+    for info in sorted(complete, key=lambda info: (_modified(info) or earliest, info["name"])):
         version = f"{_mark(info) or run_date} {_reading_mark(files)}"
         yield Part(_shown(info["name"]), version, partial(_pages, files, info))
 
 
-def _found(system: fsspec.AbstractFileSystem, pattern: str) -> list[dict[str, Any]]:
+def _matching_files(system: fsspec.AbstractFileSystem, pattern: str) -> list[dict[str, Any]]:
     """What the storage knows of every file of a pattern; a folder that is not there has none."""
     signs = "*[" if "://" in pattern else "*?["  # an address may have a query
     folder = pattern[: min((pattern.find(sign) for sign in signs if sign in pattern), default=len(pattern))]
@@ -161,13 +163,13 @@ def _found(system: fsspec.AbstractFileSystem, pattern: str) -> list[dict[str, An
 
 def _modified(info: Mapping[str, Any]) -> datetime | None:
     """When a file was written, in whatever way its storage says so; ``None`` if it doesn't."""
-    stated = next((info[name] for name in MODIFIED if info.get(name) is not None), None)
-    if isinstance(stated, int | float):
-        return datetime.fromtimestamp(stated, UTC)
-    if isinstance(stated, datetime):
-        return stated.replace(tzinfo=stated.tzinfo or UTC).astimezone(UTC)
+    value = next((info[name] for name in MODIFIED if info.get(name) is not None), None)
+    if isinstance(value, int | float):
+        return datetime.fromtimestamp(value, UTC)
+    if isinstance(value, datetime):
+        return value.replace(tzinfo=value.tzinfo or UTC).astimezone(UTC)
     try:
-        return moment(stated) or (parsedate_to_datetime(stated).astimezone(UTC) if isinstance(stated, str) else None)
+        return moment(value) or (parsedate_to_datetime(value).astimezone(UTC) if isinstance(value, str) else None)
     except ValueError:
         return None
 
@@ -181,8 +183,8 @@ def _mark(info: Mapping[str, Any]) -> str:
     """What changes with a file's contents: size with an etag or a time; empty if the storage tells neither."""
     etag = next((str(info[name]) for name in ETAGS if info.get(name)), "")
     modified = _modified(info)
-    told = etag or (modified.isoformat() if modified else "")
-    return f"{info.get('size')} {told}" if told else ""
+    mark = etag or (modified.isoformat() if modified else "")
+    return f"{info.get('size')} {mark}" if mark else ""
 
 
 def _reading_mark(files: _Files) -> str:
@@ -209,8 +211,8 @@ def _pages(files: _Files, info: Mapping[str, Any]) -> Pages:
             return
         with files.system.open(path, "rb") as file:
             unpacked = gzip.GzipFile(fileobj=file) if urlsplit(path).path.endswith(".gz") else file
-            found = rows.READERS[files.table.format](unpacked, files.table, files.mapping, name)
-            yield from pages(found, files.mapping, name)
+            numbered_rows = rows.READERS[files.table.format](unpacked, files.table, files.mapping, name)
+            yield from pages(numbered_rows, files.mapping, name)
         if _mark(info) and _mark({**info, **files.system.info(path)}) != _mark(info):
             message = f"{name}: the file changed while it was read"
             raise RetryLater(message)

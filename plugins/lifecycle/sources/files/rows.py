@@ -1,6 +1,6 @@
 """Rows out of a file of CSV, JSON lines or Parquet, one after the other, with the line at which each begins.
 
-What is no row comes as a reject; a whole file that doesn't fit raises ``SettingsInvalid``.
+What is not a row comes as a reject; a whole file that doesn't fit raises ``SettingsInvalid``.
 """
 
 import codecs
@@ -20,7 +20,7 @@ from lifecycle.sources.mapping import PAGE_SIZE, UNDECODED, Row, TableMapping, c
 if TYPE_CHECKING:
     import pyarrow as pa
 
-#: Characters. Whatever has longer lines is no text file.
+#: Characters. Whatever has longer lines is not a text file.
 LONGEST_LINE = 1 << 24
 
 Rows = Iterator[tuple[int, Row] | Reject]
@@ -43,7 +43,7 @@ def _lines(file: Any, encoding: str, name: str) -> Iterator[str]:
 
 
 class _Lines:
-    """Lines for a CSV reader: those of the row at hand are kept, and can be given back but for the first."""
+    """Lines for a CSV reader: those of the row at hand are kept, and can be put back except for the first."""
 
     def __init__(self, lines: Iterable[str]) -> None:
         self.coming = iter(lines)
@@ -100,7 +100,7 @@ def _csv_header(reader: Iterator[list[str]], mapping: TableMapping, name: str) -
     try:
         first = next(reader, [])
     except csv.Error:
-        message = f"{name}: its first line is no header of columns; mend the delimiter or the encoding"
+        message = f"{name}: its first line is not a header of columns; correct the delimiter or the encoding"
         raise SettingsInvalid(message) from None
     header = [column.strip() or f"column {number}" for number, column in enumerate(first, 1)]
     if header:
@@ -109,7 +109,7 @@ def _csv_header(reader: Iterator[list[str]], mapping: TableMapping, name: str) -
 
 
 def _csv_reason(fields: list[str], header: list[str], text: str, encoding: str) -> str:
-    """Why the fields are no row; empty if they are one."""
+    """Why the fields are not a row; empty if they are one."""
     if len(fields) != len(header):
         return f"has {len(fields)} fields, the header {len(header)}"
     if not text.isascii() and UNDECODED.search(text):

@@ -82,7 +82,7 @@ def _rows(content: bytes) -> Iterator[Document]:
         elif text:
             yield from _csv_rows(text)
     except (ValueError, OSError, EOFError, zlib.error, csv.Error):
-        message = "the contact export is no whole file of JSON or CSV"
+        message = "the contact export is not a whole file of JSON or CSV"
         raise AnswerUnreadable(message) from None
 
 

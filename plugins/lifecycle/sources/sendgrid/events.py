@@ -15,7 +15,7 @@ from lifecycle.errors import AccessDenied, RetryLater, SettingsInvalid
 from lifecycle.sources import UNWRITABLE, Document, Page, Pages, Part, Reject
 from lifecycle.web import parsed
 
-#: Raise it when a line gives other events than before: all files are then read anew.
+#: Raise it when a line gives other events than before: all files are then read again.
 READING = 1
 ENDINGS = (".jsonl", ".jsonl.gz")
 #: What file systems call the mark of a file's latest change.
@@ -27,8 +27,8 @@ log = logging.getLogger(__name__)
 def parts(folder: str | None, page_size: int, options: Mapping[str, Any] | None = None) -> Iterator[Part]:
     """A part per file below the folder, or below what its pattern (``*``) matches.
 
-    ``options`` are the file system's own. Raises ``SettingsInvalid`` where nothing is there: a name with a slip of the
-    pen would else look like people who never open anything.
+    ``options`` are the file system's own. Raises ``SettingsInvalid`` where nothing is there: a mistyped
+    name would otherwise look like people who never open anything.
     """
     if folder is None:
         return
@@ -37,9 +37,9 @@ def parts(folder: str | None, page_size: int, options: Mapping[str, Any] | None 
 
         system, root = url_to_fs(folder, **(options or {}))
         others = 0
-        for name, about in _files(system, root):
+        for name, info in _files(system, root):
             if name.endswith(ENDINGS):
-                yield Part(name, _version(about), partial(_pages, system, name, page_size))
+                yield Part(name, _version(info), partial(_pages, system, name, page_size))
             else:
                 others += 1
     if others:
@@ -48,21 +48,21 @@ def parts(folder: str | None, page_size: int, options: Mapping[str, Any] | None 
 
 def _files(system: Any, root: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Name → what the file system knows of each file."""
-    found = system.glob(root, detail=True) if any(sign in root for sign in "*?[") else {root: system.info(root)}
-    if not found:
+    infos = system.glob(root, detail=True) if any(sign in root for sign in "*?[") else {root: system.info(root)}
+    if not infos:
         raise FileNotFoundError
-    for name, about in sorted(found.items()):
-        below = system.find(name, detail=True) if about["type"] == "directory" else {name: about}
+    for name, info in sorted(infos.items()):
+        below = system.find(name, detail=True) if info["type"] == "directory" else {name: info}
         yield from sorted(below.items())
 
 
-def _version(about: Mapping[str, Any]) -> str:
-    mark = next((str(about[key]) for key in MARKS if about.get(key)), "")
-    return f"{READING}/{about.get('size')}/{mark}"
+def _version(info: Mapping[str, Any]) -> str:
+    mark = next((str(info[key]) for key in MARKS if info.get(key)), "")
+    return f"{READING}/{info.get('size')}/{mark}"
 
 
 def _pages(system: Any, name: str, page_size: int) -> Pages:
-    """The events of one file; a line with something that is no event is a reject, its other events are read."""
+    """The events of one file; a line with something that is not an event is a reject, its other events are read."""
     page, rejects = list[Document](), list[Reject]()
     for number, line in _lines(system, name):
         events, reason, misfits = _events(line)
@@ -88,7 +88,7 @@ def _events(line: bytes) -> tuple[list[Document], str, str]:
     try:
         value = parsed(line)
     except (ValueError, RecursionError):
-        return [], "the line is no JSON", line.decode(errors="replace").rstrip("\r\n")
+        return [], "the line is not valid JSON", line.decode(errors="replace").rstrip("\r\n")
     items = value if isinstance(value, list) else [value]
     misfits = [item for item in items if not _has_id(item)]
     if not misfits:
@@ -103,19 +103,19 @@ def _has_id(event: Any) -> bool:
 
 
 @contextmanager
-def _reaching(what: str) -> Iterator[None]:
+def _reaching(place: str) -> Iterator[None]:
     """Make a file system's errors ours; their own words may hold more than a place."""
     try:
         yield
     except FileNotFoundError:
-        message = f"{what}: nothing is there"
+        message = f"{place}: nothing is there"
         raise SettingsInvalid(message) from None
     except PermissionError:
-        message = f"{what}: may not be read"
+        message = f"{place}: may not be read"
         raise AccessDenied(message) from None
     except (ImportError, ValueError) as error:
-        message = f"{what}: no such file system, or its package is not installed ({type(error).__name__})"
+        message = f"{place}: no such file system, or its package is not installed ({type(error).__name__})"
         raise SettingsInvalid(message) from None
     except (OSError, EOFError, zlib.error) as error:
-        message = f"{what}: can't be read to its end ({type(error).__name__})"
+        message = f"{place}: can't be read to its end ({type(error).__name__})"
         raise RetryLater(message) from None

@@ -116,7 +116,7 @@ def _contacts(session: Session, address: str, page_size: int, _: datetime | None
 
 
 def _list_members(session: Session, address: str, names: list[str], page_size: int, _: datetime | None = None) -> Pages:
-    """The members of the opt-in lists; a list that is not there yet has none, which is said aloud."""
+    """The members of the opt-in lists; a list that is not there yet has none, which is logged."""
     known = lists(session, address) if names else {}
     for name in names:
         if name not in known:
@@ -137,9 +137,9 @@ def _in_pages(contacts: Iterator[Document], page_size: int) -> Pages:
     yield page
 
 
-def _epoch(stated: object) -> datetime | None:
+def _epoch(value: object) -> datetime | None:
     try:
-        return datetime.fromtimestamp(stated, UTC) if isinstance(stated, int | float) else None
+        return datetime.fromtimestamp(value, UTC) if isinstance(value, int | float) else None
     except (ValueError, OverflowError, OSError):
         return None
 

@@ -13,7 +13,7 @@ def of_a_kind(session: Session, url: str, page_size: int, since: datetime | None
     """Pages by offset, each of which begins within the one before; a page without anything new is the end.
 
     Addresses that leave the listing while we read move the rest forward. Where two pages don't meet because of it,
-    the reading begins anew.
+    the reading starts again.
     """
     start = {"start_time": int(since.timestamp())} if since else {}
     offset, known, readings = 0, set[str](), 1

@@ -103,7 +103,7 @@ def _seconds_missing(answer: Document) -> float:
 
 
 def _problem(answer: Document, seconds: float) -> LifecycleError | None:
-    """The error that an answer's ``errors`` stand for. Their words may quote values: only codes and fields are told."""
+    """The error for an answer's ``errors``. Its messages may quote values: only codes and fields are shown."""
     errors = answer.get("errors")
     if not errors:
         return None
@@ -119,5 +119,5 @@ def _problem(answer: Document, seconds: float) -> LifecycleError | None:
         return AccessDenied(f"the Admin API denies {fields}" + (f": it needs {' or '.join(scopes)}" if scopes else ""))
     if codes & TRANSIENT:
         return RetryLater(f"the Admin API has a problem with {fields}")
-    told = ", ".join(sorted(code for code in codes if re.fullmatch(r"\w+", code)))
-    return AnswerUnreadable(f"the Admin API refuses {fields} ({told or 'no code'})")
+    shown_codes = ", ".join(sorted(code for code in codes if re.fullmatch(r"\w+", code)))
+    return AnswerUnreadable(f"the Admin API refuses {fields} ({shown_codes or 'no code'})")

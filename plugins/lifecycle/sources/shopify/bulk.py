@@ -127,6 +127,6 @@ def _parsed(line: bytes) -> Document:
     except (ValueError, RecursionError):
         item = None
     if not isinstance(item, dict):
-        message = "a line of the bulk operation's file is no JSON object"
+        message = "a line of the bulk operation's file is not a JSON object"
         raise AnswerUnreadable(message)
     return item

@@ -71,10 +71,10 @@ def _changed(admin: Admin, kind: Kind, ask: Callable[..., Document], since: date
     following: datetime | None = since
     while following:
         begin, following, seen = following, None, 0
-        for found in _paged(partial(page, begin)):
-            yield [_with_all_lines(admin, order) for order in found] if kind.has_lines else found
-            seen += len(found)
-            last = _changed_at(found[-1]) if found else None
+        for nodes in _paged(partial(page, begin)):
+            yield [_with_all_lines(admin, order) for order in nodes] if kind.has_lines else nodes
+            seen += len(nodes)
+            last = _changed_at(nodes[-1]) if nodes else None
             if seen >= DEEPEST_PAGING and last and last - begin >= timedelta(seconds=1):
                 following = last
                 break

@@ -12,10 +12,10 @@ from lifecycle.settings import Connection
 from lifecycle.sources import Document
 from lifecycle.web import NOT_FOUND, Refused, Session, document, parsed, part
 
-#: A token is renewed so many seconds before it ends.
+#: A token is renewed this many seconds before it expires.
 RENEWED_BEFORE = 60
 UNAUTHORIZED, FORBIDDEN = 401, 403
-#: What may be told of a refusal: Shopware's own words for rights and errors, which hold nobody's data.
+#: What may be quoted from a refusal: Shopware's names of privileges and errors, which hold no personal data.
 PRIVILEGE = re.compile(r"\b[a-z_]{1,60}:read\b")
 ERROR_CODE = re.compile(r"[A-Z][A-Z0-9_]{1,80}")
 
@@ -63,8 +63,8 @@ class Integration:
 
 def _lacking(response: requests.Response) -> str:
     missing = ", ".join(dict.fromkeys(PRIVILEGE.findall(response.text))) or "the right"
-    what = f"{response.request.method} {response.request.path_url.partition('?')[0]}"
-    return f"{what}: 403, the integration's role lacks {missing}"
+    endpoint = f"{response.request.method} {response.request.path_url.partition('?')[0]}"
+    return f"{endpoint}: 403, the integration's role lacks {missing}"
 
 
 def ask(session: Session, url: str, body: Document) -> Any:

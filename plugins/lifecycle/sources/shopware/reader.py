@@ -2,7 +2,7 @@
 
 No page is numbered: each asks for what comes after the one before, by a field that no edit changes and that only grows.
 So nothing moves under the reader, whatever is deleted meanwhile. Most entities count their rows for that
-(``autoIncrement``); of the others, it is when they were created, and documents of one moment are told apart by id.
+(``autoIncrement``); of the others, it is when they were created, and documents of one moment are distinguished by id.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -106,14 +106,14 @@ def _nested(paths: Iterable[str]) -> Document:
         within = root
         for name in path.split("."):
             within = within.setdefault("associations", {}).setdefault(name, {})
-    found: Document = root.get("associations", {})
-    return found
+    associations: Document = root.get("associations", {})
+    return associations
 
 
 def _changed_at(search: Search, item: Document) -> datetime | None:
     """The latest of the moments that tell of a change; ``None`` if there is none."""
-    stated = (moment(text) for name in search.changed for text in _values(item, name.split(".")))
-    return max(filter(None, stated), default=None)
+    moments = (moment(text) for name in search.changed for text in _values(item, name.split(".")))
+    return max(filter(None, moments), default=None)
 
 
 def _values(value: Any, path: list[str]) -> Iterator[object]:

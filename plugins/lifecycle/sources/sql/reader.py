@@ -127,10 +127,10 @@ def _engine(connection: Connection) -> Engine:
 def _url(connection: Connection) -> URL:
     """The extra ``sqlalchemy_url``, with login and password of the connection; else what its other parts say."""
     options = {key: value for key, value in connection.extra.items() if isinstance(value, str)}
-    stated = options.pop("sqlalchemy_url", None)
-    if stated:
+    address = options.pop("sqlalchemy_url", None)
+    if address:
         try:
-            url = make_url(stated)
+            url = make_url(address)
         except ArgumentError:
             message = f"connection {connection.name}: 'sqlalchemy_url' must be like mysql+pymysql://host/database"
             raise SettingsInvalid(message) from None
