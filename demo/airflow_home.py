@@ -26,7 +26,7 @@ LAST_LINES = 20
 def environment(
     home: Path, connections: Mapping[str, str], *, metadata: str | None = None, port: int = PORT
 ) -> dict[str, str]:
-    """Everything that an Airflow in ``home`` has to be told.
+    """Everything that an Airflow in ``home`` has to know.
 
     ``connections`` maps names to URIs or JSON; ``metadata`` is a ``postgresql://`` URL, or ``None`` for
     SQLite; ``port`` is the API server's on 127.0.0.1. Keys and passwords are made up once per home.

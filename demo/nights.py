@@ -1,7 +1,7 @@
 """The demo: a first night over the history, then a night for each of seven days, on a grocer's real year.
 
 Shop and e-mail provider are the demo's servers, the warehouse is the embedded PostgreSQL, the nights are runs of the
-real DAG. Everything starts anew under ``build/demo``, and stays there for ``make up``.
+real DAG. Everything is made again under ``build/demo``, and stays there for ``make up``.
 """
 
 import argparse
@@ -47,14 +47,14 @@ def main() -> None:
         run_nights(asked.run)
         return
     if up.is_running(up.HOME):
-        sys.exit("Airflow is served on the demo's data; 'make down' stops it, then the demo can start anew")
+        sys.exit("Airflow is served on the demo's data; 'make down' stops it, then the demo can start again")
     began = time.monotonic()
     nights = [FIRST_NIGHT + timedelta(days=number) for number in range(asked.nights)]
     summaries = run_demo(asked.home, nights)
     say(report(summaries))
     say(f"\n{len(nights)} nights in {time.monotonic() - began:.0f} s. To look further:")
     say(f"  {asked.home}/summary.json   the same figures, night by night")
-    say(f"  {asked.home}/nights.log     what Airflow, dlt, dbt and the checks said")
+    say(f"  {asked.home}/nights.log     the output of Airflow, dlt, dbt and the checks")
     say("  make up                    Airflow on this data, in the browser")
     say("  make psql                  the warehouse: marts.customers, marts.stage_transitions, delivery.plan …")
 
@@ -136,8 +136,8 @@ def _watch(home: Path, nights: list[date], surroundings: dict[str, str]) -> None
 def _progress(line: str) -> None:
     """Show what of the log tells how far the nights are."""
     for mark in PROGRESS:
-        if found := mark.search(line):
-            say(f"  {found[1]}" if mark is not PROGRESS[0] else f"The night of {found[1]}")
+        if match := mark.search(line):
+            say(f"  {match[1]}" if mark is not PROGRESS[0] else f"The night of {match[1]}")
 
 
 def run_nights(nights: list[str]) -> None:

@@ -23,7 +23,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from demo.shelf import Document, Query, Shelf
+from demo.document_store import Document, DocumentStore, Query
 from lifecycle.testing.clock import Clock
 from lifecycle.testing.faults import FAULT, Faults, controlled
 
@@ -82,9 +82,9 @@ class Shop:
     def __init__(  # noqa: PLR0913 - one knob per fact of the shop
         self,
         *,
-        orders: Sequence[Document] | Shelf = (),
-        customers: Sequence[Document] | Shelf = (),
-        products: Sequence[Document] | Shelf = (),
+        orders: Sequence[Document] | DocumentStore = (),
+        customers: Sequence[Document] | DocumentStore = (),
+        products: Sequence[Document] | DocumentStore = (),
         key: str = "ck_demo",
         secret: str = "cs_demo",  # noqa: S107 - a demo's credential, valid on loopback alone
         now: datetime | None = None,
@@ -95,37 +95,37 @@ class Shop:
         self.faults = Faults()
         self.timezone = ZoneInfo(timezone)
         self.currency = currency
-        self.shelves = {
-            "orders": _shelf(orders),
-            "customers": _shelf(customers),
-            "products": _shelf(products),
+        self.documents = {
+            "orders": _document_store(orders),
+            "customers": _document_store(customers),
+            "products": _document_store(products),
         }
         self._credentials = (key, secret)
         self.app: ASGIApp = controlled(self._server(), self.faults, self.clock, refusal_body)
 
     def put_order(self, document: Document) -> None:
         """Add or replace an order."""
-        self.shelves["orders"].put(document)
+        self.documents["orders"].put(document)
 
     def delete_order(self, key: int) -> None:
         """Let an order vanish for good."""
-        self.shelves["orders"].remove(key)
+        self.documents["orders"].remove(key)
 
     def put_customer(self, document: Document) -> None:
         """Add or replace a customer."""
-        self.shelves["customers"].put(document)
+        self.documents["customers"].put(document)
 
     def delete_customer(self, key: int) -> None:
         """Let a customer vanish for good."""
-        self.shelves["customers"].remove(key)
+        self.documents["customers"].remove(key)
 
     def put_product(self, document: Document) -> None:
         """Add or replace a product."""
-        self.shelves["products"].put(document)
+        self.documents["products"].put(document)
 
     def delete_product(self, key: int) -> None:
         """Let a product vanish for good."""
-        self.shelves["products"].remove(key)
+        self.documents["products"].remove(key)
 
     def _server(self) -> Starlette:
         def guarded(path: str, answer: Callable[[Request], Response]) -> Route:
@@ -151,25 +151,25 @@ class Shop:
         )
 
     def _authorize(self, request: Request) -> None:
-        given = _basic(request) or (
+        credentials = _basic(request) or (
             request.query_params.get("consumer_key", ""),
             request.query_params.get("consumer_secret", ""),
         )
-        if given == ("", ""):
+        if credentials == ("", ""):
             raise Refusal(401, "woocommerce_rest_cannot_view", "Sorry, you cannot list resources.")
         if not all(
-            secrets.compare_digest(a.encode(), b.encode()) for a, b in zip(given, self._credentials, strict=True)
+            secrets.compare_digest(a.encode(), b.encode()) for a, b in zip(credentials, self._credentials, strict=True)
         ):
             raise Refusal(401, "woocommerce_rest_authentication_error", "Consumer key is invalid.")
 
     def _list(self, request: Request) -> Response:
         name, resource = _resource(request)
         page, per_page, start = _paging(request)
-        positions = self.shelves[name].select(self._query(request, resource), self.clock.horizon())
+        positions = self.documents[name].select(self._query(request, resource), self.clock.horizon())
         fault = request.scope[FAULT]
         left = fault.shift if fault is not None and start > 0 else 0
         shown = positions[max(0, start + left) : max(0, start + left) + per_page]
-        documents = [self.shelves[name].document(int(position)) for position in shown]
+        documents = [self.documents[name].document(int(position)) for position in shown]
         headers = _paging_headers(request, page, per_page, len(positions) - left)
         return _json([_trimmed(document, request) for document in documents], headers=headers)
 
@@ -192,7 +192,7 @@ class Shop:
         )
 
     def _find(self, request: Request, name: str, resource: Resource) -> Document:
-        document = self.shelves[name].find(request.path_params["key"], self.clock.horizon())
+        document = self.documents[name].find(request.path_params["key"], self.clock.horizon())
         if document is None:
             raise Refusal(404, *resource.missing)
         return document
@@ -209,18 +209,18 @@ class Shop:
         return _json({"code": self.currency, "name": self.currency, "symbol": self.currency})
 
     def _query(self, request: Request, resource: Resource) -> Query:
-        given = request.query_params
+        parameters = request.query_params
         dates = ("after", "before", "modified_after", "modified_before") if resource.dated else ()
-        status = given.get("status", "any")
+        status = parameters.get("status", "any")
         return Query(
             orderby=_choice(request, "orderby", resource.orderby, resource.default_orderby),
             descending=_choice(request, "order", ("asc", "desc"), resource.default_order) == "desc",
             statuses=() if status == "any" or not resource.dated else tuple(status.split(",")),
-            customer=_integer(request, "customer") if "customer" in given else None,
-            email=None if resource.dated else given.get("email"),
+            customer=_integer(request, "customer") if "customer" in parameters else None,
+            email=None if resource.dated else parameters.get("email"),
             include=_ids(request, "include"),
             exclude=_ids(request, "exclude"),
-            **{name: self._moment(request, name) for name in dates if name in given},
+            **{name: self._moment(request, name) for name in dates if name in parameters},
         )
 
     def _moment(self, request: Request, name: str) -> int:
@@ -239,8 +239,8 @@ def refusal_body(status: int) -> object:
     return {"code": code, "message": "Sorry, this request was refused.", "data": {"status": status}}
 
 
-def _shelf(documents: Sequence[Document] | Shelf) -> Shelf:
-    return documents if isinstance(documents, Shelf) else Shelf(list(documents))
+def _document_store(documents: Sequence[Document] | DocumentStore) -> DocumentStore:
+    return documents if isinstance(documents, DocumentStore) else DocumentStore(list(documents))
 
 
 def _basic(request: Request) -> tuple[str, str] | None:
@@ -304,10 +304,10 @@ def _ids(request: Request, name: str) -> tuple[int, ...]:
 
 
 def _choice(request: Request, name: str, valid: tuple[str, ...], default: str) -> str:
-    given = request.query_params.get(name, default)
-    if given not in valid:
+    value = request.query_params.get(name, default)
+    if value not in valid:
         raise _invalid(name, f"{name} is not one of {', '.join(valid)}.")
-    return given
+    return value
 
 
 def _invalid(name: str, message: str) -> Refusal:

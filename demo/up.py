@@ -121,7 +121,7 @@ def _require_free(*ports: int) -> None:
 
 
 def _surroundings(place: Place) -> dict[str, str]:
-    """What the six processes are told; starts PostgreSQL, whose port is part of it."""
+    """The environment of the six processes; starts PostgreSQL, whose port is part of it."""
     database = place.data / "postgres"
     postgres.start(database)
     defaults = {name: value for server in CREDENTIALS.values() for name, value in server.items()}
@@ -207,7 +207,7 @@ def _log(place: Place) -> Path:
 
 
 def _running(place: Place, honcho: "subprocess.Popen[bytes]") -> bool:
-    """Always true; raises ``RuntimeError`` with the last lines of the log if honcho has given up."""
+    """Always true; raises ``RuntimeError`` with the last lines of the log if honcho has stopped."""
     if honcho.poll() is not None:
         lines = _log(place).read_text(errors="replace").splitlines()
         message = "\n".join(["a process ended, and the others with it:", *lines[-airflow_home.LAST_LINES :]])

@@ -10,7 +10,7 @@ import pytest
 
 from demo.chaos import __main__ as chaos
 from demo.chaos.seed import Hosts, Result, run
-from demo.chaos.town import Town
+from demo.chaos.simulation import Simulation
 from tests.databases import NewDatabase
 
 
@@ -31,21 +31,21 @@ def test_after_the_faults_the_provider_holds_what_the_warehouse_says(
 
 
 def test_a_provider_that_holds_anything_else_is_told_apart(database_url: str) -> None:
-    town = Town(database_url, random.Random(3), is_extracted=False)  # noqa: S311
-    members = {email: audiences for email, (audiences, _) in town.people.items() if audiences}
-    assert {line.split(": ")[0] for line in town.differences()} == members.keys()
-    somebody = next(email for email, (audiences, _) in town.people.items() if not audiences)
-    town.esp.add_contact(somebody, lists=["Lapsed"])
-    assert f"{somebody}: on Lapsed" in town.differences()
-    town.esp.store.run("delete from membership")
-    assert "hand1@example.com: by hand, and gone" in town.differences()
+    simulation = Simulation(database_url, random.Random(3), is_extracted=False)  # noqa: S311
+    members = {email: audiences for email, (audiences, _) in simulation.people.items() if audiences}
+    assert {line.split(": ")[0] for line in simulation.differences()} == members.keys()
+    somebody = next(email for email, (audiences, _) in simulation.people.items() if not audiences)
+    simulation.esp.add_contact(somebody, lists=["Lapsed"])
+    assert f"{somebody}: on Lapsed" in simulation.differences()
+    simulation.esp.store.run("delete from membership")
+    assert "hand1@example.com: by hand, and gone" in simulation.differences()
 
 
 def test_an_address_that_is_suppressed_and_written_is_counted(database_url: str) -> None:
-    town = Town(database_url, random.Random(3), is_extracted=False)  # noqa: S311
-    town.suppressed["bounces"] = {"person1@example.com"}
-    town.reader.written = ["person1@example.com", "person2@example.com"]
-    assert (town.suppressed_contacted(), town.suppressed_contacted()) == (1, 0)
+    simulation = Simulation(database_url, random.Random(3), is_extracted=False)  # noqa: S311
+    simulation.suppressed["bounces"] = {"person1@example.com"}
+    simulation.reader.written = ["person1@example.com", "person2@example.com"]
+    assert (simulation.suppressed_contacted(), simulation.suppressed_contacted()) == (1, 0)
 
 
 @pytest.mark.parametrize(

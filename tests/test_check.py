@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from demo.brevo import Brevo
-from demo.esp import Esp, gate
+from demo.esp import Esp, authorization
 from lifecycle import check, web
 from lifecycle.settings import Connection, Destination
 from lifecycle.sources import source_kind
@@ -191,7 +191,7 @@ def test_a_privilege_that_is_missing_at_shopware_is_named(
 def test_a_scope_that_is_missing_at_sendgrid_is_named(
     host: RecordingHost, monkeypatch: pytest.MonkeyPatch, scope: str, streams: set[str]
 ) -> None:
-    monkeypatch.setattr(gate, "READ_ONLY", tuple(each for each in gate.READ_ONLY if each != scope))
+    monkeypatch.setattr(authorization, "READ_ONLY", tuple(each for each in authorization.READ_ONLY if each != scope))
     case = KINDS["sendgrid"]
     host.show(case.vendor().app)
     told = f"the API key has no scope {scope}; it needs: {scope}"

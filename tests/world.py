@@ -175,7 +175,7 @@ class World:
         """Somebody changes a contact's fields at the provider."""
         destination = self.destination()
         destination.upsert([destination.encoded(email, fields)], [])
-        self.esp.settle()
+        self.esp.finish_jobs()
 
     def ledger(self) -> dict[str, tuple[dict[str, Any], list[str]]]:
         """Address → fields and lists that the provider has confirmed."""

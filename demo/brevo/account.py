@@ -105,7 +105,7 @@ class Account:
         self.processes[process.id] = process
         return process
 
-    def settle(self, *, at_once: bool = False) -> None:
+    def finish_jobs(self, *, at_once: bool = False) -> None:
         """Carry out, in the order of their acceptance, the imports whose time has come."""
         limit = 0.0 if at_once else self.pace.seconds
         for process in self.processes.values():

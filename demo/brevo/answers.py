@@ -173,7 +173,7 @@ def routes(account: Account) -> list[Route]:
 
     def route(method: str, path: str, answer: Answer) -> Route:
         async def endpoint(request: Request) -> Response:
-            account.settle()
+            account.finish_jobs()
             return await answer(request, account)
 
         return Route(path, endpoint, methods=[method])

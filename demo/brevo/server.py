@@ -35,8 +35,8 @@ class Brevo:
         self.faults = Faults()
         self.account = Account(self.clock, pace or Pace())
         server = Starlette(routes=routes(self.account), exception_handlers={Refusal: _refuse})
-        gated = _gated(server, {key: True, read_only_key: False})
-        self.app = _named_as_brevo_does(controlled(gated, self.faults, self.clock, refusal_body))
+        authorized_server = _authorized(server, {key: True, read_only_key: False})
+        self.app = _named_as_brevo_does(controlled(authorized_server, self.faults, self.clock, refusal_body))
 
     def add_list(self, name: str) -> int:
         """Create a list and return its id; one that exists keeps its id."""
@@ -57,9 +57,9 @@ class Brevo:
         """Block a contact for e-mail, as when it unsubscribes."""
         self.account.contact(email).is_blocked = True
 
-    def settle(self) -> None:
+    def finish_jobs(self) -> None:
         """Carry out every waiting import now; stuck ones stay."""
-        self.account.settle(at_once=True)
+        self.account.finish_jobs(at_once=True)
 
     def contacts(self) -> dict[str, dict[str, Any]]:
         """Return all contacts by address, as the API shows them."""
@@ -83,7 +83,7 @@ class Brevo:
         return [each.shown("") | {"count": each.count} for each in self.account.processes.values()]
 
 
-def _gated(app: ASGIApp, keys: dict[str, bool]) -> ASGIApp:
+def _authorized(app: ASGIApp, keys: dict[str, bool]) -> ASGIApp:
     """Wrap the server; `keys` are the valid keys, true for those that may write. Downloads need none."""
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:

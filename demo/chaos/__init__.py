@@ -1,6 +1,6 @@
 """Nights with everything that goes wrong: ``python -m demo.chaos --seeds 200`` (``make chaos SEEDS=200``).
 
-Each seed is a little town: a shop and an e-mail provider (the demo's servers), a warehouse, and three nights. Before
+Each seed simulates a shop and an e-mail provider (the demo's servers), a warehouse, and three nights. Before
 each night people buy, unsubscribe and bounce; in it the servers refuse, hang, cut answers off, lose jobs and shift
 their pages, and the process that does the night is killed with SIGKILL at random points. Then the faults stop, and
 the night is tried until it ends well. Now the provider must hold exactly what the warehouse says.

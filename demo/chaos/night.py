@@ -55,7 +55,7 @@ class Night:
 
 
 def rules() -> settings.Settings:
-    """The marketer's file of the town."""
+    """The simulation's rules."""
     stages = {"at_risk": {"after_days": 21}, "lapsed": {"after_days": 42}, "lost": {"after_days": 90}}
     shop = {"kind": "woocommerce", "connection": "shop", "timezone": "Europe/Zurich", "currency": "CHF"}
     return settings.parse(
@@ -87,19 +87,19 @@ def run(night: Night) -> None:
 
 
 def _whole(night: Night) -> None:
-    given, provider = rules(), settings.Connection("esp", host=night.esp, password="SG.demo")  # noqa: S106
+    config, provider = rules(), settings.Connection("esp", host=night.esp, password="SG.demo")  # noqa: S106
     shop = settings.Connection("shop", host=night.shop, login="ck_demo", password="cs_demo")  # noqa: S106
     if night.is_extracted:
-        extract.run(night.warehouse, "shop", given.shops["shop"], shop, night.run_date)
-        extract.run(night.warehouse, "esp", given.esp, provider, night.run_date)
+        extract.run(night.warehouse, "shop", config.shops["shop"], shop, night.run_date)
+        extract.run(night.warehouse, "esp", config.esp, provider, night.run_date)
     suppressions = " union all ".join(
         f"select doc ->> 'email' as email from raw.sendgrid__{stream} where not is_deleted"  # noqa: S608
-        for stream in source_kind("sendgrid").suppressions(given.esp)
+        for stream in source_kind("sendgrid").suppressions(config.esp)
     )
     with warehouse.connect(night.warehouse) as connection:
         connection.execute(DERIVE.format(suppressions=suppressions).encode())
     destination = sendgrid.connect(provider, AUDIENCES.values(), FIELDS)
     deliver.resolve_open_jobs(night.warehouse, destination)
-    run_id = plan.run(night.warehouse, night.run_date, given)
+    run_id = plan.run(night.warehouse, night.run_date, config)
     deliver.run(night.warehouse, destination, run_id)
     reconcile.run(night.warehouse, destination, run_id, AUDIENCES.values())

@@ -1,4 +1,4 @@
-"""One seed: three nights in a town in which everything goes wrong that can."""
+"""One seed: three simulated nights in which everything fails that can."""
 
 import random
 import signal
@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from demo import postgres
 from demo.chaos.night import TROUBLE, Night
 from demo.chaos.night import run as do_night
-from demo.chaos.town import Town
+from demo.chaos.simulation import Simulation
 from lifecycle.testing.server import AppHost, running
 
 NIGHTS = 3
@@ -85,29 +85,29 @@ async def _nowhere(_: object) -> None:
 def run(seed: int, url: str, hosts: Hosts) -> Result:
     """Run the seed's nights in an empty database; the same seed has the same faults at the same calls."""
     dice = random.Random(seed)  # noqa: S311 - the same every time
-    town, result = Town(url, dice, is_extracted=seed % 4 == 0), Result(seed)
-    hosts.shop.app, hosts.esp.app = town.shop.app, town.reader
+    simulation, result = Simulation(url, dice, is_extracted=seed % 4 == 0), Result(seed)
+    hosts.shop.app, hosts.esp.app = simulation.shop.app, simulation.reader
     for number in range(NIGHTS):
-        town.happen()
-        town.land()
-        night = Night(url, hosts.shop.address, hosts.esp.address, town.run_date, town.is_extracted)
-        town.break_down()
+        simulation.next_day()
+        simulation.land()
+        night = Night(url, hosts.shop.address, hosts.esp.address, simulation.run_date, simulation.is_extracted)
+        simulation.switch_faults_on()
         for _ in range(dice.randint(1, 3)):
-            _attempt(night, town, hosts, result, is_killed=dice.choice([True, True, False]))
+            _attempt(night, simulation, hosts, result, is_killed=dice.choice([True, True, False]))
         hosts.come_to_rest()
-        result.faults += town.calm_down()
+        result.faults += simulation.switch_faults_off()
         if number == NIGHTS - 1:
-            town.everybody_changes()
-            town.land()
-        result.suppressed_contacted += town.suppressed_contacted()
-        if not _ends_well(night, town, hosts, result):
+            simulation.everybody_changes()
+            simulation.land()
+        result.suppressed_contacted += simulation.suppressed_contacted()
+        if not _ends_well(night, simulation, hosts, result):
             return result
-        result.suppressed_contacted += town.suppressed_contacted()
-    result.differences += town.differences()
-    town.esp.faults.requests.clear()
-    if not _ends_well(night, town, hosts, result):
+        result.suppressed_contacted += simulation.suppressed_contacted()
+    result.differences += simulation.differences()
+    simulation.esp.faults.requests.clear()
+    if not _ends_well(night, simulation, hosts, result):
         return result
-    writes = sum(count for call, count in town.esp.faults.requests.items() if call.startswith(("PUT", "DELETE")))
+    writes = sum(count for call, count in simulation.esp.faults.requests.items() if call.startswith(("PUT", "DELETE")))
     result.differences += [f"{writes} writing calls by a night that has nothing to send"] if writes else []
     return result
 
@@ -122,23 +122,23 @@ def run_in_its_database(home: Path, seed: int) -> Result:
     return result
 
 
-def _ends_well(night: Night, town: Town, hosts: Hosts, result: Result) -> bool:
+def _ends_well(night: Night, simulation: Simulation, hosts: Hosts, result: Result) -> bool:
     for _ in range(MOST_TRIES):
-        if _attempt(night, town, hosts, result, is_killed=False) == 0:
+        if _attempt(night, simulation, hosts, result, is_killed=False) == 0:
             return True
         time.sleep(0.05)
     result.differences.append(f"the night of {night.run_date} does not end well")
     return False
 
 
-def _attempt(night: Night, town: Town, hosts: Hosts, result: Result, *, is_killed: bool) -> int | None:
+def _attempt(night: Night, simulation: Simulation, hosts: Hosts, result: Result, *, is_killed: bool) -> int | None:
     """Do a night in a process, which may be killed; its exit code."""
     victim = FORKS.Process(target=do_night, args=(night,))
-    dice, seconds = town.dice, 0.0
+    dice, seconds = simulation.dice, 0.0
     if is_killed:
         moment, calls = dice.choice(["before", "performed", "answered", "anytime"]), dice.randint(1, 40)
-        servers: list[tuple[AppHost, ASGIApp]] = [(hosts.esp, town.reader), (hosts.shop, town.shop.app)]
-        host, app = servers[dice.randrange(2) if town.is_extracted else 0]
+        servers: list[tuple[AppHost, ASGIApp]] = [(hosts.esp, simulation.reader), (hosts.shop, simulation.shop.app)]
+        host, app = servers[dice.randrange(2) if simulation.is_extracted else 0]
         if moment == "anytime":
             seconds = dice.uniform(0.01, 1)
         else:
@@ -147,7 +147,7 @@ def _attempt(night: Night, town: Town, hosts: Hosts, result: Result, *, is_kille
     if seconds:
         threading.Timer(seconds, victim.kill).start()
     victim.join()
-    hosts.shop.app, hosts.esp.app = town.shop.app, town.reader
+    hosts.shop.app, hosts.esp.app = simulation.shop.app, simulation.reader
     result.attempts += 1
     result.kills += victim.exitcode == -signal.SIGKILL
     if victim.exitcode not in (0, TROUBLE, -signal.SIGKILL):

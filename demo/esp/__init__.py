@@ -6,12 +6,12 @@
 | `store` | the database |
 | `contacts`, `jobs` | what an upsert may contain and changes; the asynchronous jobs |
 | `activity` | the query language of `/v3/messages` |
-| `gate`, `refusal` | keys and rate limits; error answers |
-| `routes`, `desk` | which answer belongs to which call; what every answer works with |
-| `people`, `lists`, `events`, `campaigns` | the answers |
+| `authorization`, `refusal` | keys and rate limits; error answers |
+| `routes`, `context` | which function answers which call; what every answer needs |
+| `contact_routes`, `lists`, `events`, `campaigns` | the answers |
 """
 
-from demo.esp.gate import RateLimit
+from demo.esp.authorization import RateLimit
 from demo.esp.jobs import Pace
 from demo.esp.server import Esp
 

@@ -8,7 +8,7 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from demo.esp.desk import Desk, json_answer, whole_number
+from demo.esp.context import Context, json_answer, whole_number
 from lifecycle.testing import clock as clocks
 
 SINGLE_SENDS = "/v3/marketing/singlesends"
@@ -19,17 +19,19 @@ COUNTS = (
 )  # fmt: skip
 
 
-async def get_single_sends(request: Request, desk: Desk) -> Response:
+async def get_single_sends(request: Request, context: Context) -> Response:
     """Show a page of the Single Sends, newest first."""
-    rows = desk.store.rows("select * from single_send where created_at <= ? order by created_at desc, id", _now(desk))
+    rows = context.store.rows(
+        "select * from single_send where created_at <= ? order by created_at desc, id", _now(context)
+    )
     return _page(request, "result", [_single_send(row) for row in rows], most=100)
 
 
-def get_statistics(kind: str) -> Callable[[Request, Desk], Any]:
+def get_statistics(kind: str) -> Callable[[Request, Context], Any]:
     """Make the answer that shows a page of the counts of `singlesends` or `automations`."""
 
-    async def answer(request: Request, desk: Desk) -> Response:
-        rows = desk.store.rows("select id, counts from statistics where kind = ? order by id", (kind,))
+    async def answer(request: Request, context: Context) -> Response:
+        rows = context.store.rows("select id, counts from statistics where kind = ? order by id", (kind,))
         return _page(request, "results", [_statistics(kind, row) for row in rows], most=50)
 
     return answer
@@ -62,5 +64,5 @@ def _page(request: Request, name: str, items: Sequence[dict[str, Any]], most: in
     return json_answer({name: items[start : start + size], "_metadata": links | {"count": len(items)}})
 
 
-def _now(desk: Desk) -> tuple[int]:
-    return (desk.clock.horizon(),)
+def _now(context: Context) -> tuple[int]:
+    return (context.clock.horizon(),)

@@ -159,7 +159,7 @@ def _stored(field_type: str, value: Any) -> Any:
 
 
 def _moment(text: str) -> datetime | None:
-    for read in (datetime.fromisoformat, lambda given: datetime.strptime(given, "%m/%d/%Y")):  # noqa: DTZ007
+    for read in (datetime.fromisoformat, lambda text: datetime.strptime(text, "%m/%d/%Y")):  # noqa: DTZ007
         try:
             moment = read(text)
         except ValueError:

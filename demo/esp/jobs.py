@@ -26,7 +26,7 @@ NEVER = float(clocks.END_OF_TIME)
 
 @dataclass(frozen=True)
 class Pace:
-    """How long jobs take: so many `pending` answers, or so many seconds (None: never by time alone)."""
+    """How long jobs take: a number of `pending` answers, or of seconds (None: never by time alone)."""
 
     polls: int = 1
     seconds: float | None = 0.5
@@ -46,7 +46,7 @@ def submit(store: Store, kind: str, payload: Mapping[str, Any], now: int, fault:
     return key
 
 
-def settle(store: Store, pace: Pace, now: int, *, at_once: bool = False) -> None:
+def run_due(store: Store, pace: Pace, now: int, *, at_once: bool = False) -> None:
     """Carry out, in the order of their acceptance, the jobs whose time has come."""
     due = time.time() if at_once else (0.0 if pace.seconds is None else time.time() - pace.seconds)
     for job in store.rows("select * from job where status = 'pending' and submitted <= ? order by number", (due,)):

@@ -8,15 +8,15 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from demo.esp import contacts, people
-from demo.esp.desk import (
-    Desk,
+from demo.esp import contact_routes, contacts
+from demo.esp.context import (
+    Context,
     accepted,
     base_url,
     body_of,
     comma_separated,
-    found,
     json_answer,
+    row_or_404,
     self_link,
     whole_number,
 )
@@ -31,100 +31,100 @@ MAX_FIELDS = 500
 LIST_PAGE = 1_000
 
 
-async def get_lists(request: Request, desk: Desk) -> Response:
+async def get_lists(request: Request, context: Context) -> Response:
     """Show a page of lists; `_metadata.next` leads on while there are more."""
     size = whole_number(request, "page_size", 100, 1, LIST_PAGE)
     token = request.query_params.get("page_token", "")
-    rows = desk.store.rows("select * from list where id > ? order by id limit ?", (token, size + 1))
+    rows = context.store.rows("select * from list where id > ? order by id limit ?", (token, size + 1))
     address = f"{base_url(request)}{LISTS}?page_size={size}&page_token="
-    metadata = {"self": address + token, "count": desk.store.value("select count(*) from list")}
+    metadata = {"self": address + token, "count": context.store.value("select count(*) from list")}
     if len(rows) > size:
         metadata["next"] = address + rows[size - 1]["id"]
-    return json_answer({"result": [_list(request, desk, row) for row in rows[:size]], "_metadata": metadata})
+    return json_answer({"result": [_list(request, context, row) for row in rows[:size]], "_metadata": metadata})
 
 
-async def post_list(request: Request, desk: Desk) -> Response:
+async def post_list(request: Request, context: Context) -> Response:
     """Create a list."""
     key = str(uuid.uuid4())
     name = _name(await body_of(request))
-    _refuse_taken_list(desk, name)
-    desk.store.run("insert into list values (?, ?)", (key, name))
-    return json_answer(_list(request, desk, {"id": key, "name": name}), 201)
+    _refuse_taken_list(context, name)
+    context.store.run("insert into list values (?, ?)", (key, name))
+    return json_answer(_list(request, context, {"id": key, "name": name}), 201)
 
 
-async def get_list(request: Request, desk: Desk) -> Response:
+async def get_list(request: Request, context: Context) -> Response:
     """Show a list, with a sample of its contacts if asked."""
-    row = _list_row(request, desk)
-    answer = _list(request, desk, row)
+    row = _list_row(request, context)
+    answer = _list(request, context, row)
     if request.query_params.get("contact_sample", "").lower() == "true":
-        answer["contact_sample"] = people.on_lists(desk, [row["id"]])[: people.SAMPLE]
+        answer["contact_sample"] = contact_routes.on_lists(context, [row["id"]])[: contact_routes.SAMPLE]
     return json_answer(answer)
 
 
-async def patch_list(request: Request, desk: Desk) -> Response:
+async def patch_list(request: Request, context: Context) -> Response:
     """Rename a list."""
-    row, name = _list_row(request, desk), _name(await body_of(request))
+    row, name = _list_row(request, context), _name(await body_of(request))
     if name != row["name"]:
-        _refuse_taken_list(desk, name)
-    desk.store.run("update list set name = ? where id = ?", (name, row["id"]))
-    return json_answer(_list(request, desk, {**row, "name": name}))
+        _refuse_taken_list(context, name)
+    context.store.run("update list set name = ? where id = ?", (name, row["id"]))
+    return json_answer(_list(request, context, {**row, "name": name}))
 
 
-async def delete_list(request: Request, desk: Desk) -> Response:
-    """Delete a list, and its people too if asked, as the real one does."""
-    key = _list_row(request, desk)["id"]
-    members = [row["contact_id"] for row in desk.store.rows("select * from membership where list_id = ?", (key,))]
-    desk.store.run("delete from list where id = ?", (key,))
+async def delete_list(request: Request, context: Context) -> Response:
+    """Delete a list, and its contacts too if asked, as the real one does."""
+    key = _list_row(request, context)["id"]
+    members = [row["contact_id"] for row in context.store.rows("select * from membership where list_id = ?", (key,))]
+    context.store.run("delete from list where id = ?", (key,))
     if request.query_params.get("delete_contacts", "").lower() == "true":
-        answer = accepted(request, desk, "delete", {"contact_ids": members})
+        answer = accepted(request, context, "delete", {"contact_ids": members})
         return Response(answer.body, 200, media_type="application/json")
     return Response(status_code=204)
 
 
-async def count_list(request: Request, desk: Desk) -> Response:
+async def count_list(request: Request, context: Context) -> Response:
     """Count a list's contacts."""
-    count = _list(request, desk, _list_row(request, desk))["contact_count"]
+    count = _list(request, context, _list_row(request, context))["contact_count"]
     return json_answer({"contact_count": count, "billable_count": count})
 
 
-async def remove_from_list(request: Request, desk: Desk) -> Response:
+async def remove_from_list(request: Request, context: Context) -> Response:
     """Accept the removal of contacts from a list."""
-    key, ids = _list_row(request, desk)["id"], comma_separated(request, "contact_ids")
-    return accepted(request, desk, "remove", {"list_id": key, "contact_ids": ids})
+    key, ids = _list_row(request, context)["id"], comma_separated(request, "contact_ids")
+    return accepted(request, context, "remove", {"list_id": key, "contact_ids": ids})
 
 
-async def get_fields(request: Request, desk: Desk) -> Response:
+async def get_fields(request: Request, context: Context) -> Response:
     """Show the custom and the reserved fields."""
-    rows = desk.store.rows("select id, name, field_type from field order by number")
+    rows = context.store.rows("select id, name, field_type from field order by number")
     names = ["first_name", "last_name", "email", *contacts.RESERVED[2:]]
     reserved = [{"id": f"_rf{n}_T", "name": name, "field_type": "Text"} for n, name in enumerate(names)]
     custom = [_field(request, row) for row in rows]
     return json_answer({"custom_fields": custom, "reserved_fields": reserved, "_metadata": self_link(request)})
 
 
-async def post_field(request: Request, desk: Desk) -> Response:
+async def post_field(request: Request, context: Context) -> Response:
     """Create a custom field."""
     body = await body_of(request)
     if body.get("field_type") not in FIELD_TYPES:
         raise Refusal(400, ("field_type", f"field_type must be one of {', '.join(FIELD_TYPES)}"))
-    _refuse_field_name(desk, body.get("name"))
-    if desk.store.value("select count(*) from field") >= MAX_FIELDS:
+    _refuse_field_name(context, body.get("name"))
+    if context.store.value("select count(*) from field") >= MAX_FIELDS:
         raise Refusal(400, (None, f"at most {MAX_FIELDS} custom fields are allowed"))
-    key = add_field(desk.store, body["name"], body["field_type"])
+    key = add_field(context.store, body["name"], body["field_type"])
     return json_answer(_field(request, {"id": key, "name": body["name"], "field_type": body["field_type"]}))
 
 
-async def patch_field(request: Request, desk: Desk) -> Response:
+async def patch_field(request: Request, context: Context) -> Response:
     """Rename a custom field."""
-    row, body = _field_row(request, desk), await body_of(request)
-    _refuse_field_name(desk, body.get("name"))
-    desk.store.run("update field set name = ? where id = ?", (body["name"], row["id"]))
+    row, body = _field_row(request, context), await body_of(request)
+    _refuse_field_name(context, body.get("name"))
+    context.store.run("update field set name = ? where id = ?", (body["name"], row["id"]))
     return json_answer(_field(request, {**row, "name": body["name"]}))
 
 
-async def delete_field(request: Request, desk: Desk) -> Response:
+async def delete_field(request: Request, context: Context) -> Response:
     """Delete a custom field and, with it, its values."""
-    desk.store.run("delete from field where id = ?", (_field_row(request, desk)["id"],))
+    context.store.run("delete from field where id = ?", (_field_row(request, context)["id"],))
     return Response(status_code=204)
 
 
@@ -138,22 +138,22 @@ def add_field(store: Store, name: str, field_type: str) -> str:
     return key
 
 
-def _list(request: Request, desk: Desk, row: Mapping[str, Any]) -> dict[str, Any]:
-    count = desk.store.value(
+def _list(request: Request, context: Context, row: Mapping[str, Any]) -> dict[str, Any]:
+    count = context.store.value(
         "select count(*) from membership m join contact c on c.id = m.contact_id"
         " where m.list_id = ? and max(m.added_at, c.created_at) <= ?",
-        (row["id"], desk.clock.horizon()),
+        (row["id"], context.clock.horizon()),
     )
     address = f"{base_url(request)}{LISTS}/{row['id']}"
     return {"name": row["name"], "id": row["id"], "contact_count": count, "_metadata": {"self": address}}
 
 
-def _list_row(request: Request, desk: Desk) -> dict[str, Any]:
-    return found(desk.store.row("select * from list where id = ?", (request.path_params["id"],)))
+def _list_row(request: Request, context: Context) -> dict[str, Any]:
+    return row_or_404(context.store.row("select * from list where id = ?", (request.path_params["id"],)))
 
 
-def _refuse_taken_list(desk: Desk, name: str) -> None:
-    if desk.store.value("select 1 from list where name = ?", (name,)):
+def _refuse_taken_list(context: Context, name: str) -> None:
+    if context.store.value("select 1 from list where name = ?", (name,)):
         raise Refusal(400, ("name", "a list with this name exists"))
 
 
@@ -167,14 +167,14 @@ def _field(request: Request, row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _field_row(request: Request, desk: Desk) -> dict[str, Any]:
-    return found(desk.store.row("select * from field where id = ?", (request.path_params["id"],)))
+def _field_row(request: Request, context: Context) -> dict[str, Any]:
+    return row_or_404(context.store.row("select * from field where id = ?", (request.path_params["id"],)))
 
 
-def _refuse_field_name(desk: Desk, name: object) -> None:
+def _refuse_field_name(context: Context, name: object) -> None:
     if not isinstance(name, str) or not FIELD_NAME.fullmatch(name):
         raise Refusal(400, ("name", "name must be letters, digits and underscores, and not begin with a digit"))
-    taken = desk.store.value("select 1 from field where name = ?", (name,))
+    taken = context.store.value("select 1 from field where name = ?", (name,))
     if taken or name.lower() in (*contacts.RESERVED, "email"):
         raise Refusal(400, ("name", "a field with this name exists"))
 

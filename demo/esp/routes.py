@@ -6,23 +6,23 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from demo.esp import campaigns, events, jobs, lists, people
-from demo.esp.desk import Desk
+from demo.esp import campaigns, contact_routes, events, jobs, lists
+from demo.esp.context import Context
 
 CONTACTS = "/v3/marketing/contacts"
 
-Answer = Callable[[Request, Desk], Awaitable[Response]]
+Answer = Callable[[Request, Context], Awaitable[Response]]
 
 ANSWERS: dict[tuple[str, str], Answer] = {
-    ("PUT", CONTACTS): people.put_contacts,
-    ("DELETE", CONTACTS): people.delete_contacts,
-    ("GET", CONTACTS): people.sample_contacts,
-    ("GET", f"{CONTACTS}/count"): people.count_contacts,
-    ("GET", f"{CONTACTS}/imports/{{id}}"): people.get_import,
-    ("POST", f"{CONTACTS}/search/emails"): people.search_emails,
-    ("POST", f"{CONTACTS}/exports"): people.post_export,
-    ("GET", f"{CONTACTS}/exports/{{id}}"): people.get_export,
-    ("GET", f"{CONTACTS}/{{id}}"): people.get_contact,
+    ("PUT", CONTACTS): contact_routes.put_contacts,
+    ("DELETE", CONTACTS): contact_routes.delete_contacts,
+    ("GET", CONTACTS): contact_routes.sample_contacts,
+    ("GET", f"{CONTACTS}/count"): contact_routes.count_contacts,
+    ("GET", f"{CONTACTS}/imports/{{id}}"): contact_routes.get_import,
+    ("POST", f"{CONTACTS}/search/emails"): contact_routes.search_emails,
+    ("POST", f"{CONTACTS}/exports"): contact_routes.post_export,
+    ("GET", f"{CONTACTS}/exports/{{id}}"): contact_routes.get_export,
+    ("GET", f"{CONTACTS}/{{id}}"): contact_routes.get_contact,
     ("GET", lists.LISTS): lists.get_lists,
     ("POST", lists.LISTS): lists.post_list,
     ("GET", f"{lists.LISTS}/{{id}}"): lists.get_list,
@@ -45,17 +45,17 @@ ANSWERS: dict[tuple[str, str], Answer] = {
     ("GET", "/v3/messages"): events.get_messages,
     ("GET", "/v3/scopes"): events.get_scopes,
     ("GET", "/v3/user/account"): events.get_account,
-    ("GET", "/_files/{token}/{name}"): people.download,
+    ("GET", "/_files/{token}/{name}"): contact_routes.download,
 }
 
 
-def routes(desk: Desk) -> list[Route]:
-    """Return the routes, each bound to the desk; due jobs are carried out before any answer."""
+def routes(context: Context) -> list[Route]:
+    """Return the routes, each bound to the context; due jobs are carried out before any answer."""
 
     def route(method: str, path: str, answer: Answer) -> Route:
         async def endpoint(request: Request) -> Response:
-            jobs.settle(desk.store, desk.pace, desk.clock.stamp())
-            return await answer(request, desk)
+            jobs.run_due(context.store, context.pace, context.clock.stamp())
+            return await answer(request, context)
 
         return Route(path, endpoint, methods=[method])
 

@@ -12,8 +12,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp
 
-from demo.esp import contacts, events, gate, jobs, lists, routes
-from demo.esp.desk import Desk
+from demo.esp import authorization, contacts, events, jobs, lists, routes
+from demo.esp.context import Context
 from demo.esp.refusal import Refusal, refusal_body
 from demo.esp.store import Store
 from lifecycle.testing import clock as clocks
@@ -32,7 +32,7 @@ class Esp:
         state: Path | None = None,
         now: datetime | None = None,
         pace: jobs.Pace | None = None,
-        rate_limit: gate.RateLimit | None = None,
+        rate_limit: authorization.RateLimit | None = None,
         gzip_exports: bool = True,
     ) -> None:
         """`state` is the folder that holds the database; without one everything stays in memory."""
@@ -40,11 +40,11 @@ class Esp:
         self.faults = Faults()
         self.store = Store(None if state is None else state / "esp.sqlite")
         self.pace = pace or jobs.Pace()
-        keys = {key: gate.FULL, read_only_key: gate.READ_ONLY}
-        desk = Desk(self.store, self.clock, self.pace, keys, gzip_exports)
-        server = Starlette(routes=routes.routes(desk), exception_handlers={Refusal: _refuse})
-        gated = gate.gated(server, keys, rate_limit or gate.RateLimit())
-        self.app: ASGIApp = controlled(gated, self.faults, self.clock, refusal_body)
+        keys = {key: authorization.FULL, read_only_key: authorization.READ_ONLY}
+        context = Context(self.store, self.clock, self.pace, keys, gzip_exports)
+        server = Starlette(routes=routes.routes(context), exception_handlers={Refusal: _refuse})
+        authorized_server = authorization.authorized(server, keys, rate_limit or authorization.RateLimit())
+        self.app: ASGIApp = controlled(authorized_server, self.faults, self.clock, refusal_body)
 
     def is_fresh(self) -> bool:
         """Say whether nothing was ever put in."""
@@ -131,9 +131,9 @@ class Esp:
             [[*(row[column] for column in columns), row["last_event_time"]] for row in rows],
         )
 
-    def settle(self) -> None:
+    def finish_jobs(self) -> None:
         """Carry out every waiting job now; stuck ones stay."""
-        jobs.settle(self.store, self.pace, self.clock.stamp(), at_once=True)
+        jobs.run_due(self.store, self.pace, self.clock.stamp(), at_once=True)
 
     def contacts(self) -> dict[str, dict[str, Any]]:
         """Return all contacts by address, as the API shows them."""

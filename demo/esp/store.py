@@ -88,13 +88,13 @@ class Store:
     def row(self, sql: str, parameters: Sequence[Any] = ()) -> dict[str, Any] | None:
         """Return the first row, or None."""
         with self._lock:
-            found = self._db.execute(sql, parameters).fetchone()
-        return None if found is None else dict(found)
+            row = self._db.execute(sql, parameters).fetchone()
+        return None if row is None else dict(row)
 
     def value(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
         """Return the first column of the first row, or None."""
-        found = self.row(sql, parameters)
-        return None if found is None else next(iter(found.values()))
+        row = self.row(sql, parameters)
+        return None if row is None else next(iter(row.values()))
 
     def run(self, sql: str, parameters: Sequence[Any] = ()) -> int:
         """Change something; return the number of rows that changed."""

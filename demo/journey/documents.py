@@ -7,15 +7,15 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from demo.document_store import Document, DocumentStore, Keys
 from demo.journey.data import Journey
-from demo.shelf import Document, Keys, Shelf
 from demo.shop import Shop
 
 TIMEZONE = "America/New_York"
 ZONE = ZoneInfo(TIMEZONE)
 DOMAIN = "example.com"
 SHOP_OPENED = int(datetime(2016, 12, 1, tzinfo=UTC).timestamp())
-CATALOGUE_DAYS = 1000  # over so many days before the opening the products were listed
+CATALOGUE_DAYS = 1000  # days before the opening over which the products were listed
 DAY_SECONDS = 24 * 60 * 60
 FIRST_NAMES = (
     "Ada",
@@ -105,9 +105,9 @@ def shop(
     """Open the shop with all orders, customers and products."""
     orders, catalogue = Orders(journey), Catalogue(journey)
     return Shop(
-        orders=Shelf(orders, orders.keys()),
+        orders=DocumentStore(orders, orders.keys()),
         customers=[customer(household, first) for household, first in journey.first_times().items() if household % 10],
-        products=Shelf(catalogue, catalogue.keys()),
+        products=DocumentStore(catalogue, catalogue.keys()),
         key=key,
         secret=secret,
         now=now,
@@ -225,7 +225,7 @@ def name_of(number: int) -> dict[str, str]:
 
 
 def iso_in(epoch: int, zone: tzinfo) -> str:
-    """Write an epoch second as WooCommerce writes times: naive, in the given zone."""
+    """Write an epoch second as WooCommerce writes times: naive, in ``zone``."""
     return datetime.fromtimestamp(epoch, zone).replace(tzinfo=None).isoformat()
 
 

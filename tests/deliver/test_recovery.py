@@ -26,7 +26,7 @@ def test_who_is_refused_after_a_lost_answer_is_not_forgotten(world: World) -> No
     performed = Fault("503", method="PUT", performed=True)
     world.esp.faults.add(performed, Fault("rows_rejected", method="PUT", rows=1, message="no"))
     assert world.night()["rejected"] == 1
-    world.esp.settle()
+    world.esp.finish_jobs()
     assert world.held()[ADA][1] == ["VIP"]  # by the request that was answered with 503
     world.want()
     world.night()
@@ -85,7 +85,7 @@ def test_who_may_be_on_a_list_by_a_lost_request_is_taken_off_when_contact_is_no_
     with pytest.raises(RetryLater):
         world.night()
     world.esp.faults.clear()
-    world.esp.settle()
+    world.esp.finish_jobs()
     assert len(world.esp.members("VIP")) == 3
     world.want(*crowd(2, "vip"))
     deliver.resolve_open_jobs(world.url, world.destination())
@@ -126,7 +126,7 @@ def test_a_request_that_took_effect_but_whose_answer_was_lost_is_repeated_withou
     world.esp.faults.add(Fault(kind, method=method, performed=True))
     world.want(*crowd(2, "lapsed"))
     world.night()
-    world.esp.settle()
+    world.esp.finish_jobs()
     assert world.ledger() == world.held()
     assert sorted(lists for _, lists in world.held().values()) == [[], ["Lapsed"], ["Lapsed"]]
 

@@ -138,7 +138,7 @@ def test_imports_fail_and_wait_as_the_faults_say(client: Client, server: Brevo) 
     body = {"jsonBody": [{"email": "ada@example.com"}], "listIds": [server.lists()["VIP"]]}
     for _ in range(2):
         client.call("POST", f"{CONTACTS}/import", json=body)
-    server.settle()
+    server.finish_jobs()
     assert [job["status"] for job in server.jobs()] == ["failed", "queued"]
     assert client.get("/v3/processes/999999").status_code == 404
 

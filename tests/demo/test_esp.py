@@ -82,7 +82,7 @@ def test_one_invalid_address_refuses_the_whole_request_and_names_the_row(sendgri
     answer = put(sendgrid, [{"email": "a@example.com"}, {"email": "000"}])
     assert answer.status_code == 400
     assert answer.json() == {"errors": [{"field": "contacts[1].email", "message": "email '000' is not valid"}]}
-    esp.settle()
+    esp.finish_jobs()
     assert esp.contacts() == {}
 
 
@@ -337,5 +337,5 @@ def test_the_state_and_accepted_jobs_survive_the_end_of_the_process(tmp_path: Pa
         list_id = Client(url, session).call("POST", LISTS, json={"name": "One"}).json()["id"]
         put(Client(url, session), [{"email": "a@example.com"}], [list_id])
     second = Esp(state=tmp_path)
-    second.settle()
+    second.finish_jobs()
     assert second.members("One") == {"a@example.com"}

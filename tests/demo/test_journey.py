@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from demo import journey
+from demo.document_store import Document, Query
 from demo.esp import Esp
 from demo.journey import Journey
 from demo.journey import data as preparation
-from demo.shelf import Document, Query
 from demo.shop import Shop
 from lifecycle.testing.clock import END_OF_TIME, parse
 
@@ -33,13 +33,13 @@ def esp(data: Journey) -> Esp:
 
 
 def order(shop: Shop, key: int) -> Document:
-    document = shop.shelves["orders"].find(key, END_OF_TIME)
+    document = shop.documents["orders"].find(key, END_OF_TIME)
     assert document is not None
     return document
 
 
 def test_every_basket_is_an_order_and_every_household_that_is_no_guest_has_an_account(shop: Shop) -> None:
-    counts = {name: len(shelf) for name, shelf in shop.shelves.items()}
+    counts = {name: len(store) for name, store in shop.documents.items()}
     assert counts == {"orders": 155_848, "customers": 2_220, "products": 68_492}
 
 
@@ -69,9 +69,9 @@ def test_every_seventh_household_writes_its_address_in_mixed_case() -> None:
 
 def test_a_customer_is_as_old_as_the_first_basket(shop: Shop, data: Journey) -> None:
     created = data.first_times()[1]
-    positions = shop.shelves["customers"].select(EVERYTHING, created)
-    assert 1 in {shop.shelves["customers"].document(int(position))["id"] for position in positions}
-    assert shop.shelves["customers"].find(1, created - 1) is None
+    positions = shop.documents["customers"].select(EVERYTHING, created)
+    assert 1 in {shop.documents["customers"].document(int(position))["id"] for position in positions}
+    assert shop.documents["customers"].find(1, created - 1) is None
 
 
 def test_every_targeting_is_a_message_and_a_redemption_a_later_click(esp: Esp) -> None:

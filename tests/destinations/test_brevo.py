@@ -95,7 +95,7 @@ def test_a_batch_without_any_valid_address_is_rejected_with_a_reason_if_it_is_on
 def test_an_invalid_address_is_found_in_any_file(provider: Provider, text: str) -> None:
     destination = provider.connect()
     job = destination.upsert([destination.encoded(ADA, {})], ["VIP"])
-    provider.server.settle()
+    provider.server.finish_jobs()
     provider.server.account.processes[int(job)].file = provider.server.account.keep(text.encode())
     assert destination.outcome(job) == Outcome("completed", [("ada@nowhere", "the address is invalid")], 1)
 
@@ -103,7 +103,7 @@ def test_an_invalid_address_is_found_in_any_file(provider: Provider, text: str) 
 def test_a_file_that_is_gone_leaves_a_refused_row_without_a_name(provider: Provider) -> None:
     destination = provider.connect()
     job = destination.upsert([destination.encoded(email, {}) for email in (ADA, "000")], ["VIP"])
-    provider.server.settle()
+    provider.server.finish_jobs()
     provider.server.account.files.clear()
     assert destination.outcome(job) == Outcome("completed", [], 1)
 

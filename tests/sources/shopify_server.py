@@ -5,7 +5,7 @@ cost and how full the bucket is; a query that might cost more than 1,000 points 
 no change shifts its cursors. A bulk operation gives a file of JSON lines under `/_bulk/`, which asks for no token.
 """
 
-# ruff: noqa: EM101, TRY003 - a refusal is worded where it is given
+# ruff: noqa: EM101, TRY003 - a refusal is worded where it is arguments
 
 import base64
 import re
@@ -64,7 +64,7 @@ class Shopify:
 
     def __init__(self, token: str = "shpat_demo", version: str = "2026-07") -> None:
         self.faults = Faults()
-        self.shelves: dict[str, dict[str, Document]] = {kind: {} for kind in KINDS}
+        self.documents: dict[str, dict[str, Document]] = {kind: {} for kind in KINDS}
         self.scopes = set(SCOPES)
         self.has_b2b = True
         self.bulk = Bulk()
@@ -83,15 +83,15 @@ class Shopify:
 
     def put(self, kind: str, document: Document) -> None:
         """Add or replace a document, whose ``lineItems`` are a list."""
-        self.shelves[kind][document["id"]] = document
+        self.documents[kind][document["id"]] = document
 
     def take(self, kind: str, number: int) -> None:
         """Let a document vanish."""
-        self.shelves[kind].pop(gid(KINDS[kind], number), None)
+        self.documents[kind].pop(gid(KINDS[kind], number), None)
 
     async def _sign_in(self, request: Request) -> Response:
-        given = dict(parse_qsl((await request.body()).decode()))
-        if given != {"grant_type": "client_credentials", "client_id": "client", "client_secret": "shpss_demo"}:
+        arguments = dict(parse_qsl((await request.body()).decode()))
+        if arguments != {"grant_type": "client_credentials", "client_id": "client", "client_secret": "shpss_demo"}:
             return _json({"error": "invalid_client"}, 400)
         return _json({"access_token": self._token, "scope": ",".join(self.scopes), "expires_in": self.token_lasts})
 
@@ -128,24 +128,24 @@ class Shopify:
         installed = {"accessScopes": [{"handle": scope} for scope in sorted(self.scopes)]}
         return {
             "currentAppInstallation": installed,
-            "bulkOperationRunQuery": lambda _info, **given: self._run(**given),
-            "bulkOperation": lambda _info, **given: self._state(base, given["id"]),
-            "order": lambda _info, **given: self._lined(self.shelves["orders"].get(given["id"])),
+            "bulkOperationRunQuery": lambda _info, **arguments: self._run(**arguments),
+            "bulkOperation": lambda _info, **arguments: self._state(base, arguments["id"]),
+            "order": lambda _info, **arguments: self._lined(self.documents["orders"].get(arguments["id"])),
             **{kind: self._search(kind) for kind in KINDS},
         }
 
     def _search(self, kind: str) -> Callable[..., Document]:
-        def search(info: Any, **given: Any) -> Document:
+        def search(info: Any, **arguments: Any) -> Document:
             self._authorize(kind, graphql.print_ast(info.operation))
-            documents = sorted(self.shelves[kind].values(), key=_place)
-            if given.get("sortKey") != "UPDATED_AT":
+            documents = sorted(self.documents[kind].values(), key=_place)
+            if arguments.get("sortKey") != "UPDATED_AT":
                 documents.sort(key=lambda document: int(document["id"].rpartition("/")[2]))
-            if given.get("query"):
-                since = SINCE.fullmatch(given["query"])
+            if arguments.get("query"):
+                since = SINCE.fullmatch(arguments["query"])
                 if since is None:
                     raise _refusal("the filter is not understood")
                 documents = [document for document in documents if document["updatedAt"] >= since[1]]
-            return _connection([self._lined(document) for document in documents], **given)
+            return _connection([self._lined(document) for document in documents], **arguments)
 
         return search
 
@@ -160,7 +160,7 @@ class Shopify:
         if document is None or "lineItems" not in document:
             return document
         lines = document["lineItems"]
-        return {**document, "lineItems": lambda _info, **given: _connection(lines, **given)}
+        return {**document, "lineItems": lambda _info, **arguments: _connection(lines, **arguments)}
 
     def _run(self, query: str, *, groupObjects: bool) -> Document:  # noqa: N803 - Shopify's name
         if self.bulk.busy:
@@ -222,15 +222,15 @@ def _place(document: Document) -> tuple[str, int]:
     return document["updatedAt"], int(document["id"].rpartition("/")[2])
 
 
-def _connection(items: Sequence[Document | None], **given: Any) -> Document:
+def _connection(items: Sequence[Document | None], **arguments: Any) -> Document:
     """A page of a connection; a cursor is the place of its last document, or its position where it says no change."""
     there = [item for item in items if item is not None]
     places = [_place(item) if "updatedAt" in item else ("", n) for n, item in enumerate(there)]
-    after = tuple(orjson.loads(base64.b64decode(given["after"]))) if given.get("after") else None
+    after = tuple(orjson.loads(base64.b64decode(arguments["after"]))) if arguments.get("after") else None
     start = sum(place <= after for place in places) if after else 0
     if start > DEEPEST:
         raise _refusal("pagination is too deep")
-    end = start + given["first"] if given.get("first") else len(there)
+    end = start + arguments["first"] if arguments.get("first") else len(there)
     shown = there[start:end]
     last = base64.b64encode(orjson.dumps(places[start : start + len(shown)][-1])).decode() if shown else None
     page_info = {"hasNextPage": end < len(there), "endCursor": last}

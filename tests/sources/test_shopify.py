@@ -55,7 +55,7 @@ def test_no_page_can_cost_more_than_shopify_allows(kind: queries.Kind) -> None:
 def test_a_first_reading_and_a_later_one_give_the_same_documents(
     host: RecordingHost, shopify: Shopify, kind: str
 ) -> None:
-    shopify.shelves["orders"][gid("Order", 3)]["lineItems"] *= 2
+    shopify.documents["orders"][gid("Order", 3)]["lineItems"] *= 2
     everything, changed = read(host, kind), read(host, kind, BEGIN)
     assert numbers(everything) == list(range(1, 26))
     by_id = {item["id"]: item for item in changed}
@@ -106,7 +106,7 @@ def test_nothing_is_lost_when_documents_change_or_vanish_while_we_read(
 
 def test_all_lines_of_an_order_come(host: RecordingHost, shopify: Shopify, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lifecycle.sources.shopify.reader.LINES_PAGE_SIZE", 5)
-    line = shopify.shelves["orders"][gid("Order", 7)]["lineItems"][0]
+    line = shopify.documents["orders"][gid("Order", 7)]["lineItems"][0]
     lines = [{**line, "id": gid("LineItem", 100 + n)} for n in range(queries.LINES_AT_FIRST + 12)]
     shopify.put("orders", document("orders", 7, moment(7), lineItems=lines))
     for since in (None, BEGIN):
@@ -116,7 +116,7 @@ def test_all_lines_of_an_order_come(host: RecordingHost, shopify: Shopify, monke
 
 
 def test_an_order_that_vanishes_while_its_lines_are_read_is_read_later(host: RecordingHost, shopify: Shopify) -> None:
-    order = shopify.shelves["orders"][gid("Order", 25)]
+    order = shopify.documents["orders"][gid("Order", 25)]
     order["lineItems"] *= queries.LINES_AT_FIRST + 1
     host.before_call[4] = lambda: shopify.take("orders", 25)
     assert "vanished" in refusal(host, "orders", RetryLater, moment(25))

@@ -31,10 +31,10 @@ def shop_case(stream: str) -> StreamCase:
     def put(shop: Shop, n: int) -> None:
         at = f"{moment(n):%Y-%m-%dT%H:%M:%S}"
         document = {"id": n, "status": "completed", "date_created_gmt": at, "date_modified_gmt": at}
-        shop.shelves[stream].put(document)
+        shop.documents[stream].put(document)
 
     def take(shop: Shop, n: int) -> None:
-        shop.shelves[stream].remove(n)
+        shop.documents[stream].remove(n)
 
     return woocommerce(stream, f"/{stream}$", put, take, reader="listing", is_paged=True, shifts=True)
 

@@ -9,7 +9,7 @@
         case = ProviderCase(module=writer, start=ExampleServer, …)
 
 The server stands in for the provider: it has ``app``, ``faults``, ``lists``, ``fields``, ``contacts``, ``members``,
-``jobs``, ``add_list``, ``add_field``, ``add_contact`` and ``settle``.
+``jobs``, ``add_list``, ``add_field``, ``add_contact`` and ``finish_jobs``.
 """
 
 import logging
@@ -67,7 +67,7 @@ def with_ben(provider: Provider) -> tuple[EmailProvider, str]:
     """A destination whose list has Ben, and the job that put him there."""
     destination = provider.connect()
     job = destination.upsert([destination.encoded(BEN, {})], ["VIP"])
-    provider.server.settle()
+    provider.server.finish_jobs()
     return destination, job
 
 
@@ -318,7 +318,7 @@ class DestinationContract:
         destination, job = with_ben(provider)
         fault(provider, action, kind, times=2)
         assert ACTIONS[action](destination, job)
-        provider.server.settle()
+        provider.server.finish_jobs()
         assert provider.server.members("VIP") == {"upsert": {ADA, BEN}, "remove": set()}.get(action, {BEN})
 
     @pytest.mark.parametrize("kind", ["429", "500", "reset_mid_body"])

@@ -1,7 +1,7 @@
 """Documents of one resource with the keys that a listing filters and sorts on.
 
 A selection (all matching positions, sorted) is computed once with numpy and kept, so that every further page
-of the same listing is a slice. A change of the documents forgets it; the clock is part of its key.
+of the same listing is a slice. A change of the documents clears it; the clock is part of its key.
 """
 
 from collections.abc import Sequence
@@ -47,8 +47,8 @@ class Query:
     exclude: tuple[int, ...] = ()
 
 
-class Shelf:
-    """Documents by position; `keys` can be given where making every document would be slow."""
+class DocumentStore:
+    """Documents by position; pass `keys` where making every document would be slow."""
 
     def __init__(self, documents: Sequence[Document], keys: Keys | None = None) -> None:
         self._stored = documents
@@ -111,10 +111,10 @@ class Shelf:
         return mask if query.email is None else mask & self._has_email(query.email, mask)
 
     def _has_email(self, email: str, mask: Mask) -> Mask:
-        found = np.zeros_like(mask)
+        matches = np.zeros_like(mask)
         for position in np.flatnonzero(mask):
-            found[position] = str(self.document(int(position)).get("email")).lower() == email.lower()
-        return found
+            matches[position] = str(self.document(int(position)).get("email")).lower() == email.lower()
+        return matches
 
     def _sorted(self, positions: Integers, query: Query) -> Integers:
         ids = self._keys.ids[positions]

@@ -1,4 +1,4 @@
-"""What every answer of the ESP works with: the desk, reading a request, writing an answer."""
+"""What every answer of the ESP works with: its context, reading a request, writing an answer."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ MAX_IDS = 100
 
 
 @dataclass(frozen=True)
-class Desk:
+class Context:
     """What the answers work with."""
 
     store: Store
@@ -28,9 +28,9 @@ class Desk:
     gzip_exports: bool
 
 
-def accepted(request: Request, desk: Desk, kind: str, payload: Mapping[str, Any]) -> Response:
+def accepted(request: Request, context: Context, kind: str, payload: Mapping[str, Any]) -> Response:
     """Accept a job."""
-    key = jobs.submit(desk.store, kind, payload, desk.clock.stamp(), request.scope[FAULT])
+    key = jobs.submit(context.store, kind, payload, context.clock.stamp(), request.scope[FAULT])
     return json_answer({"job_id": key}, 202)
 
 
@@ -39,7 +39,7 @@ def not_found() -> Refusal:
     return Refusal(404, (None, "resource not found"))
 
 
-def found(row: dict[str, Any] | None) -> dict[str, Any]:
+def row_or_404(row: dict[str, Any] | None) -> dict[str, Any]:
     """Return the row, or refuse with 404."""
     if row is None:
         raise not_found()

@@ -1,4 +1,4 @@
-"""A little town, what happens in it, what goes wrong at its servers, and whether all is well in the end."""
+"""A simulated shop and provider: what happens there, which faults occur, and whether all data agrees in the end."""
 
 import json
 import random
@@ -57,7 +57,7 @@ class Reader:
 
 
 @dataclass
-class Town:
+class Simulation:
     """The people (address → audiences, points), the servers they are known to, and the warehouse."""
 
     url: str
@@ -69,18 +69,18 @@ class Town:
     switched_on: list[tuple[Fault, int]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        """Build the town's servers and its empty warehouse."""
+        """Start the servers and its empty warehouse."""
         self.shop = Shop()
         self.esp = Esp(pace=Pace(polls=self.dice.choice([0, 1, 2]), seconds=self.dice.choice([None, 0.2])))
         self.reader = Reader(self.esp.app)
         for name in BY_HAND:
             self.esp.add_contact(name, lists=["VIP"])
         streams = [("sendgrid", stream) for stream in (*SUPPRESSIONS, "contacts", "list_members")]
-        shelves = [("woocommerce", stream) for stream in ("orders", "customers", "products")]
-        warehouse.prepare(self.url, [*streams, *shelves])
+        shop_streams = [("woocommerce", stream) for stream in ("orders", "customers", "products")]
+        warehouse.prepare(self.url, [*streams, *shop_streams])
         self.query(marts.ddl(*MARTS))
         for _ in range(self.dice.randint(20, 120)):
-            self._move_in()
+            self._add_person()
 
     def query(self, statement: str, *values: object) -> list[Any]:
         """Run a statement in the warehouse; its rows."""
@@ -88,31 +88,31 @@ class Town:
             cursor = connection.execute(statement.encode(), values or None)
             return cursor.fetchall() if cursor.description else []
 
-    # --- what happens -------------------------------------------
+    # --- changes -------------------------------------------
 
-    def _move_in(self) -> None:
+    def _add_person(self) -> None:
         email = f"person{len(self.people) + 1}@example.com"
         self.people[email] = (self._audiences(), 0)
-        self._tell_shop(email)
+        self._update_shop(email)
 
     def _audiences(self) -> list[str]:
         return [name for name in AUDIENCES if self.dice.choice([True, True, False, False, False])]
 
-    def _tell_shop(self, email: str) -> None:
+    def _update_shop(self, email: str) -> None:
         audiences, points = self.people[email]
         number = int(email.removeprefix("person").split("@")[0])
-        at = "2017-11-01T00:00:00"
-        account = {"id": number, "email": email.upper() if number % 7 == 0 else email, "date_created_gmt": at}
+        created_at = "2017-11-01T00:00:00"
+        account = {"id": number, "email": email.upper() if number % 7 == 0 else email, "date_created_gmt": created_at}
         self.shop.put_customer(account | {"audiences": ",".join(audiences), "points": points})
 
-    def happen(self) -> None:
-        """A day goes by."""
+    def next_day(self) -> None:
+        """One day of purchases and suppressions."""
         self.run_date += timedelta(days=1)
         for _ in range(self.dice.randint(0, 10)):
-            self._move_in()
+            self._add_person()
         for email in self.dice.sample(list(self.people), len(self.people) // 3):
             self.people[email] = (self._audiences(), self.people[email][1] + 1)
-            self._tell_shop(email)
+            self._update_shop(email)
         for email in self.dice.sample(list(self.people), self.dice.randint(0, 6)):
             kind = self.dice.choice(KINDS)
             if email not in self.suppressed.setdefault(kind, set()):
@@ -123,7 +123,7 @@ class Town:
         """Everybody's points change, so that what a fault made the provider refuse is sent once more."""
         for email, (audiences, points) in self.people.items():
             self.people[email] = (audiences, points + 1)
-            self._tell_shop(email)
+            self._update_shop(email)
 
     def land(self) -> None:
         """Put what the servers know into ``raw``, where the night itself doesn't extract it."""
@@ -156,9 +156,9 @@ class Town:
                 [(f"esp/{email}", "esp", json.dumps({"email": email})) for email in emails],
             )
 
-    # --- what goes wrong ----------------------------------------
+    # --- faults ----------------------------------------
 
-    def break_down(self) -> None:
+    def switch_faults_on(self) -> None:
         """Switch some faults on, at both servers."""
         for _ in range(self.dice.randint(1, 6)):
             kind = self.dice.choice((*REFUSALS, *FATES))
@@ -167,13 +167,13 @@ class Town:
                 if kind in FATES
                 else self.dice.choice(("PUT", "DELETE", "POST", "GET"))
             )
-            self._switch_on(self.esp, Fault(kind, method=method, **self._manners()))
+            self._switch_on(self.esp, Fault(kind, method=method, **self._fault_options()))
         if self.is_extracted:
             for _ in range(self.dice.randint(1, 3)):
                 kind = self.dice.choice((*REFUSALS, "page_shift", "page_shift"))
-                self._switch_on(self.shop, Fault(kind, method="GET", **self._manners()))
+                self._switch_on(self.shop, Fault(kind, method="GET", **self._fault_options()))
 
-    def _manners(self) -> dict[str, Any]:
+    def _fault_options(self) -> dict[str, Any]:
         return {
             "times": self.dice.choice([1, 1, 2, 3, 5]),
             "after": self.dice.choice([0, 0, 1, 2, 5]),
@@ -188,7 +188,7 @@ class Town:
         server.faults.add(fault)
         self.switched_on.append((fault, fault.times or 0))
 
-    def calm_down(self) -> Counter[str]:
+    def switch_faults_off(self) -> Counter[str]:
         """Switch all faults off and let late jobs come to their end; return how often each kind was met."""
         met = Counter({fault.kind: 0 for fault, _ in self.switched_on})
         for fault, times in self.switched_on:
@@ -199,7 +199,7 @@ class Town:
         self.esp.store.run("update job set submitted = 0")
         return met
 
-    # --- whether all is well ------------------------------------
+    # --- results ------------------------------------
 
     def refused_to_contact(self) -> set[str]:
         """Addresses that the provider suppresses."""
@@ -229,17 +229,17 @@ class Town:
             email: (set(lists), fields)
             for email, lists, fields in self.query("select email, lists, fields from delivery.ledger")
         }
-        found = []
+        differences = []
         for email in {*wanted, *held, *ledger} - BY_HAND:
             lists, fields = wanted.get(email, (set(), None))
             there, known = held.get(email, (set(), None)), ledger.get(email, (set(), None))
-            found += [f"{email}: on {name}" for name in there[0] - lists]
-            found += [f"{email}: not on {name}" for name in lists - there[0]]
-            found += [f"{email}: ledger has {known[0]}, the provider {there[0]}"] if known[0] != there[0] else []
+            differences += [f"{email}: on {name}" for name in there[0] - lists]
+            differences += [f"{email}: not on {name}" for name in lists - there[0]]
+            differences += [f"{email}: ledger has {known[0]}, the provider {there[0]}"] if known[0] != there[0] else []
             if lists and fields != there[1]:
-                found.append(f"{email}: other fields")
-        found += [f"{email}: by hand, and gone" for email in BY_HAND - self.esp.members("VIP")]
-        return found + self._raw_differences()
+                differences.append(f"{email}: other fields")
+        differences += [f"{email}: by hand, and gone" for email in BY_HAND - self.esp.members("VIP")]
+        return differences + self._raw_differences()
 
     def _raw_differences(self) -> list[str]:
         if not self.is_extracted:

@@ -37,7 +37,7 @@ class RateLimit:
     reset: Literal["seconds", "epoch"] = "seconds"
 
 
-def gated(app: ASGIApp, keys: Mapping[str, tuple[str, ...]], limit: RateLimit) -> ASGIApp:
+def authorized(app: ASGIApp, keys: Mapping[str, tuple[str, ...]], limit: RateLimit) -> ASGIApp:
     """Wrap the server; `keys` are the valid keys with their scopes. Downloads need no key."""
     windows: dict[str, tuple[float, int]] = {}
 
@@ -46,7 +46,7 @@ def gated(app: ASGIApp, keys: Mapping[str, tuple[str, ...]], limit: RateLimit) -
             await app(scope, receive, send)
             return
         spent, headers = _spend(windows, template(scope["path"]), limit)
-        status = _standing(scope, keys) or (429 if spent else None)
+        status = _refusal_status(scope, keys) or (429 if spent else None)
         inner = (
             app if status is None else Response(orjson.dumps(refusal_body(status)), status, None, "application/json")
         )
@@ -67,7 +67,7 @@ def scopes_of(scope: Scope, keys: Mapping[str, tuple[str, ...]]) -> tuple[str, .
     return keys.get(key, ()) if scheme.lower() == "bearer" else ()
 
 
-def _standing(scope: Scope, keys: Mapping[str, tuple[str, ...]]) -> int | None:
+def _refusal_status(scope: Scope, keys: Mapping[str, tuple[str, ...]]) -> int | None:
     scopes = scopes_of(scope, keys)
     if not scopes:
         return 401

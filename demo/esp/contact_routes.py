@@ -11,17 +11,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from demo.esp import contacts, jobs
-from demo.esp.desk import (
+from demo.esp.context import (
     MAX_IDS,
-    Desk,
+    Context,
     accepted,
     base_url,
     body_of,
     comma_separated,
-    found,
     json_answer,
     not_found,
     parsed,
+    row_or_404,
     self_link,
 )
 from demo.esp.refusal import Refusal
@@ -30,48 +30,48 @@ from lifecycle.testing import clock as clocks
 SAMPLE = 50
 
 
-async def put_contacts(request: Request, desk: Desk) -> Response:
+async def put_contacts(request: Request, context: Context) -> Response:
     """Accept an upsert."""
     raw = await request.body()
     body = parsed(raw)
-    contacts.check(desk.store, len(raw), body)
-    return accepted(request, desk, "upsert", body)
+    contacts.check(context.store, len(raw), body)
+    return accepted(request, context, "upsert", body)
 
 
-async def delete_contacts(request: Request, desk: Desk) -> Response:
+async def delete_contacts(request: Request, context: Context) -> Response:
     """Accept the deletion of contacts by id."""
-    return accepted(request, desk, "delete", {"contact_ids": comma_separated(request, "ids")})
+    return accepted(request, context, "delete", {"contact_ids": comma_separated(request, "ids")})
 
 
-async def sample_contacts(request: Request, desk: Desk) -> Response:
+async def sample_contacts(request: Request, context: Context) -> Response:
     """Show the most recent contacts and the count of all."""
-    horizon = desk.clock.horizon()
+    horizon = context.clock.horizon()
     newest = "select id from contact where created_at <= ? order by updated_at desc, id limit ?"
     where = f"c.id in ({newest}) order by c.email"
-    result = contacts.shown(desk.store, horizon, where, (horizon, SAMPLE))
-    return json_answer({"result": result, "contact_count": _contact_count(desk), "_metadata": self_link(request)})
+    result = contacts.shown(context.store, horizon, where, (horizon, SAMPLE))
+    return json_answer({"result": result, "contact_count": _contact_count(context), "_metadata": self_link(request)})
 
 
-async def count_contacts(_request: Request, desk: Desk) -> Response:
+async def count_contacts(_request: Request, context: Context) -> Response:
     """Count all contacts."""
-    count = _contact_count(desk)
+    count = _contact_count(context)
     return json_answer({"contact_count": count, "billable_count": count})
 
 
-async def get_contact(request: Request, desk: Desk) -> Response:
+async def get_contact(request: Request, context: Context) -> Response:
     """Show one contact."""
-    rows = contacts.shown(desk.store, desk.clock.horizon(), "c.id = ?", (request.path_params["id"],))
-    return json_answer(found(rows[0] if rows else None))
+    rows = contacts.shown(context.store, context.clock.horizon(), "c.id = ?", (request.path_params["id"],))
+    return json_answer(row_or_404(rows[0] if rows else None))
 
 
-async def search_emails(request: Request, desk: Desk) -> Response:
+async def search_emails(request: Request, context: Context) -> Response:
     """Resolve up to 100 addresses to contacts."""
     emails = [email.strip().lower() for email in (await body_of(request)).get("emails") or () if email.strip()]
     if not 1 <= len(emails) <= MAX_IDS:
         raise Refusal(400, ("emails", f"between 1 and {MAX_IDS} emails are required"))
     marks = ",".join("?" * len(emails))
     by_email = {
-        c["email"]: c for c in contacts.shown(desk.store, desk.clock.horizon(), f"c.email in ({marks})", emails)
+        c["email"]: c for c in contacts.shown(context.store, context.clock.horizon(), f"c.email in ({marks})", emails)
     }
     if not by_email:
         raise not_found()
@@ -81,32 +81,32 @@ async def search_emails(request: Request, desk: Desk) -> Response:
     )
 
 
-async def get_import(request: Request, desk: Desk) -> Response:
+async def get_import(request: Request, context: Context) -> Response:
     """Show how a job stands."""
-    job = found(jobs.poll(desk.store, desk.pace, request.path_params["id"], desk.clock.stamp()))
+    job = row_or_404(jobs.poll(context.store, context.pace, request.path_params["id"], context.clock.stamp()))
     return json_answer(jobs.shown(job, base_url(request)))
 
 
-async def post_export(request: Request, desk: Desk) -> Response:
+async def post_export(request: Request, context: Context) -> Response:
     """Write an export as things stand now; it is ready after as many polls as a job."""
     asked = await body_of(request)
-    exported = _exported(desk, asked.get("list_ids") or ())
-    file_type, key, now = asked.get("file_type", "csv"), str(uuid.uuid4()), desk.clock.stamp()
+    exported = _exported(context, asked.get("list_ids") or ())
+    file_type, key, now = asked.get("file_type", "csv"), str(uuid.uuid4()), context.clock.stamp()
     if file_type not in ("csv", "json"):
         raise Refusal(400, ("file_type", "file_type must be csv or json"))
     body = _json_lines(exported) if file_type == "json" else _csv(exported)
-    name = f"contacts.{file_type}" + (".gz" if desk.gzip_exports else "")
-    with desk.store.transaction():
-        path = jobs.keep_file(desk.store, name, gzip.compress(body) if desk.gzip_exports else body)
-        desk.store.run("insert into export values (?, 0, ?, ?, ?)", (key, now, path, len(exported)))
+    name = f"contacts.{file_type}" + (".gz" if context.gzip_exports else "")
+    with context.store.transaction():
+        path = jobs.keep_file(context.store, name, gzip.compress(body) if context.gzip_exports else body)
+        context.store.run("insert into export values (?, 0, ?, ?, ?)", (key, now, path, len(exported)))
     return json_answer({"id": key, "_metadata": self_link(request)}, 202)
 
 
-async def get_export(request: Request, desk: Desk) -> Response:
+async def get_export(request: Request, context: Context) -> Response:
     """Show how an export stands."""
     key = request.path_params["id"]
-    export = found(desk.store.row("select * from export where id = ?", (key,)))
-    desk.store.run("update export set polls = polls + 1 where id = ?", (key,))
+    export = row_or_404(context.store.row("select * from export where id = ?", (key,)))
+    context.store.run("update export set polls = polls + 1 where id = ?", (key,))
     created = clocks.iso(export["created_at"])
     answer = {
         "id": key,
@@ -115,34 +115,34 @@ async def get_export(request: Request, desk: Desk) -> Response:
         "updated_at": created,
         "_metadata": self_link(request),
     }
-    if export["polls"] >= desk.pace.polls:
+    if export["polls"] >= context.pace.polls:
         ready = {"status": "ready", "completed_at": created, "contact_count": export["contact_count"]}
         answer |= {**ready, "urls": [base_url(request) + export["file"]]}
     return json_answer(answer)
 
 
-async def download(request: Request, desk: Desk) -> Response:
+async def download(request: Request, context: Context) -> Response:
     """Hand out a kept file to whoever knows its address."""
-    file = found(desk.store.row("select * from file where token = ?", (request.path_params["token"],)))
+    file = row_or_404(context.store.row("select * from file where token = ?", (request.path_params["token"],)))
     kinds = {"csv": "text/csv", "json": "application/json", "gz": "application/gzip"}
     return Response(file["body"], media_type=kinds[file["name"].rpartition(".")[2]])
 
 
-def on_lists(desk: Desk, list_ids: Iterable[str]) -> list[contacts.Contact]:
+def on_lists(context: Context, list_ids: Iterable[str]) -> list[contacts.Contact]:
     """Return the contacts on any of these lists; all contacts where no list is given."""
-    horizon, keys = desk.clock.horizon(), list(list_ids)
+    horizon, keys = context.clock.horizon(), list(list_ids)
     if not keys:
-        return contacts.shown(desk.store, horizon, "true order by c.email")
+        return contacts.shown(context.store, horizon, "true order by c.email")
     marks = ",".join("?" * len(keys))
     members = f"select contact_id from membership where added_at <= ? and list_id in ({marks})"  # noqa: S608 - marks
-    return contacts.shown(desk.store, horizon, f"c.id in ({members}) order by c.email", (horizon, *keys))
+    return contacts.shown(context.store, horizon, f"c.id in ({members}) order by c.email", (horizon, *keys))
 
 
-def _exported(desk: Desk, list_ids: Iterable[str]) -> list[contacts.Contact]:
-    known = {row["id"] for row in desk.store.rows("select id from list")}
+def _exported(context: Context, list_ids: Iterable[str]) -> list[contacts.Contact]:
+    known = {row["id"] for row in context.store.rows("select id from list")}
     if not known.issuperset(list_ids):
         raise Refusal(404, ("list_ids", "list ids do not exist"))
-    rows = on_lists(desk, list_ids)
+    rows = on_lists(context, list_ids)
     return [{"contact_id": row["id"]} | {key: value for key, value in row.items() if key != "id"} for row in rows]
 
 
@@ -159,5 +159,5 @@ def _csv(rows: list[contacts.Contact]) -> bytes:
     return text.getvalue().encode()
 
 
-def _contact_count(desk: Desk) -> int:
-    return int(desk.store.value("select count(*) from contact where created_at <= ?", (desk.clock.horizon(),)))
+def _contact_count(context: Context) -> int:
+    return int(context.store.value("select count(*) from contact where created_at <= ?", (context.clock.horizon(),)))
