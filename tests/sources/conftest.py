@@ -1,13 +1,16 @@
 """One server for all tests of sources, small pages, and pauses that are written down instead of waited."""
 
+import time
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 
 import pytest
 
 from lifecycle.testing.cases import RecordingHost, standing
 from lifecycle.testing.pages import change_sources, in_pages_of
 from tests.sources.cases import PRIVATE
+from tests.sources.files_folder import Folder
 from tests.sources.vendors import PAGE
 
 
@@ -37,3 +40,10 @@ def nothing_private_is_logged(caplog: pytest.LogCaptureFixture) -> Iterator[None
     caplog.set_level("DEBUG")
     yield
     assert not [word for word in PRIVATE if word in caplog.text]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    place = tmp_path / "orders"
+    place.mkdir()
+    return Folder(place, time.time() - 600)
