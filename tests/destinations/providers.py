@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from demo.brevo import Brevo
 from demo.esp import Esp, Pace
 from lifecycle.destinations.brevo import writer as brevo
+from lifecycle.destinations.brevo.account import UNLISTED
 from lifecycle.destinations.sendgrid import writer as sendgrid
 from lifecycle.testing.providers import ProviderCase
 
@@ -53,7 +54,7 @@ BREVO = ProviderCase(
     unknown_job="999999",
     refused_late={},
     refused_address="ada@nowhere",
-    own_lists=frozenset({brevo.UNLISTED}),
+    own_lists=frozenset({UNLISTED}),
     contacts_in=lambda job: int(job["count"]),
     fields_of=lambda contact: contact["attributes"],
     delete_list=lambda server, name: server.account.lists.pop(server.lists()[name]),

@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from lifecycle.destinations import Outcome
-from lifecycle.destinations.brevo import writer as brevo
+from lifecycle.destinations.brevo.account import FOLDER, UNLISTED
 from lifecycle.errors import AnswerUnreadable, RowRejected, SettingsInvalid
 from lifecycle.testing.faults import Fault
 from lifecycle.testing.providers import ADA, BEN, EVE, EVERYTHING, LISTS, Provider, write
@@ -28,8 +28,8 @@ def test_a_folder_or_list_whose_making_lost_its_answer_is_there_once(provider: P
     for path in ("/folders$", "/lists$"):
         provider.server.faults.add(Fault(kind, method="POST", path=path, performed=True))
     provider.connect()
-    assert list(provider.server.account.folders.values()).count(brevo.FOLDER) == 1
-    assert sorted(name for name, _ in provider.server.account.lists.values()) == sorted([*LISTS, brevo.UNLISTED])
+    assert list(provider.server.account.folders.values()).count(FOLDER) == 1
+    assert sorted(name for name, _ in provider.server.account.lists.values()) == sorted([*LISTS, UNLISTED])
 
 
 def test_a_list_that_was_not_made_is_made_by_the_next_try(provider: Provider) -> None:
@@ -42,7 +42,7 @@ def test_of_lists_with_one_name_ours_goes_before_the_oldest(provider: Provider) 
     account = provider.server.account
     oldest, _ = (account.add_list("VIP") for _ in range(2))
     assert provider.connect().list_ids["VIP"] == oldest  # type: ignore[attr-defined]
-    folder = next(number for number, name in account.folders.items() if name == brevo.FOLDER)
+    folder = next(number for number, name in account.folders.items() if name == FOLDER)
     ours = account.add_list("VIP", folder)
     assert provider.connect().list_ids["VIP"] == ours  # type: ignore[attr-defined]
 
@@ -65,9 +65,9 @@ def test_an_import_says_nothing_about_who_is_blocked(provider: Provider) -> None
 
 def test_the_list_for_what_joins_none_is_emptied_at_the_next_sign_in(provider: Provider) -> None:
     write(provider.connect(), {ADA: EVERYTHING})
-    assert provider.server.members(brevo.UNLISTED) == {ADA}
+    assert provider.server.members(UNLISTED) == {ADA}
     provider.connect()
-    assert provider.server.members(brevo.UNLISTED) == set()
+    assert provider.server.members(UNLISTED) == set()
     assert provider.fields(ADA) == EVERYTHING
 
 

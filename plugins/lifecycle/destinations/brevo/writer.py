@@ -9,45 +9,35 @@ An import needs a list. One that joins none goes to ``UNLISTED``, which is empti
 
 import csv
 import io
-import logging
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-import httpx
 import orjson
 from brevo import Brevo as Client
-from brevo.core.api_error import ApiError
-from brevo.core.parse_error import ParsingError
 
 from lifecycle.destinations import Outcome, RemoteContact
-from lifecycle.errors import AccessDenied, AnswerUnreadable, LifecycleError, RetryLater, RowRejected, SettingsInvalid
-from lifecycle.settings import FIELD_PREFIX, Connection, FieldType
-from lifecycle.web import Refused, Session, attempt, document, if_found, part, problem
+from lifecycle.destinations.brevo.account import UNLISTED, prepare_attributes, prepare_lists
+from lifecycle.destinations.brevo.calls import REMOVING, answer_part, call
+from lifecycle.errors import AccessDenied, AnswerUnreadable, LifecycleError, RowRejected
+from lifecycle.settings import Connection, FieldType
+from lifecycle.web import Refused, Session, document, if_found
 
 ADDRESS = "https://api.brevo.com"
 TIMEOUT = 60.0
-FOLDER, UNLISTED = "Lifecycle", "Lifecycle: fields only"
-TYPES: dict[FieldType, str] = {"Text": "text", "Number": "float", "Date": "date"}
 STATUSES: dict[str, Any] = {
     **dict.fromkeys(("queued", "in_process", "processing"), "pending"),
     **dict.fromkeys(("failed", "cancelled"), "failed"),
     "completed": "completed",
 }
-LIST_PAGE, CONTACT_PAGE = 50, 500
+CONTACT_PAGE = 500
 MOST_TEXT = 1000
-_part = partial(part, whose="Brevo's")
 ABOUT_ROWS = re.compile(r"e-?mail|size|larger|10 ?MB", re.IGNORECASE)
 BAD_REQUEST, TOO_LARGE = 400, 413
 IMPORT = {"updateExistingContacts": True, "emptyContactsAttributes": True, "disableNotification": True}
 IMPORTING = "POST /v3/contacts/import"
-REMOVING = "POST /v3/contacts/lists/{id}/contacts/remove"
-
-# At INFO it logs every address in full, which can hold a contact's.
-logging.getLogger("httpx").setLevel(logging.WARNING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,15 +78,15 @@ class Brevo:
             answer = document(self.writer.post(f"{self.address}/contacts/import", data=body, headers=headers))
         except Refused as refusal:
             raise _refused_rows(refusal, len(contacts)) from None
-        return str(_part(answer, "processId", int))
+        return str(answer_part(answer, "processId", int))
 
     def outcome(self, job: str) -> Outcome:
         """``GET /v3/processes/{id}``, with the addresses that its file names as invalid."""
         endpoint = "GET /v3/processes/{id}"
-        answer = if_found(lambda: _call(endpoint, partial(self.processes.get_process, int(job))))
+        answer = if_found(lambda: call(endpoint, partial(self.processes.get_process, int(job))))
         if answer is None:
             return Outcome("unknown")
-        status = _part(answer, "status", str)
+        status = answer_part(answer, "status", str)
         if status not in STATUSES:
             message = f"{endpoint}: unknown status"
             raise AnswerUnreadable(message)
@@ -113,13 +103,13 @@ class Brevo:
             return
         request = partial(self.api.remove_contact_from_list, list_id, request={"emails": list(emails)})
         try:
-            answer = if_found(lambda: _call(REMOVING, request))
+            answer = if_found(lambda: call(REMOVING, request))
         except Refused as refusal:
             if refusal.status != BAD_REQUEST or self.members_among(list_name, emails):
                 raise
         else:
             if answer is not None:
-                _part(answer, "contacts")
+                answer_part(answer, "contacts")
 
     def members_among(self, list_name: str, emails: Sequence[str]) -> set[str]:
         """By the list's pages or contact by contact, whichever takes fewer requests."""
@@ -133,8 +123,8 @@ class Brevo:
 
     def _lists_of(self, email: str) -> Sequence[int]:
         find = partial(self.api.get_contact_info, email, identifier_type="email_id")
-        contact = if_found(lambda: _call("GET /v3/contacts/{identifier}", find))
-        list_ids: list[int] = [] if contact is None else _part(contact, "listIds", list)
+        contact = if_found(lambda: call("GET /v3/contacts/{identifier}", find))
+        list_ids: list[int] = [] if contact is None else answer_part(contact, "listIds", list)
         return list_ids
 
     def contacts(self, list_name: str) -> Iterator[RemoteContact]:
@@ -148,7 +138,7 @@ class Brevo:
                 offset = max(offset - gone, 0)
                 continue
             for contact in page:
-                number = _part(contact, "id", int)
+                number = answer_part(contact, "id", int)
                 if number not in seen and contact.get("email"):
                     yield self._held(number, contact)
                 seen.add(number)
@@ -164,10 +154,10 @@ class Brevo:
         url = f"{self.address}/contacts/lists/{list_id}/contacts"
         where: dict[str, int | str] = {"limit": limit, "offset": offset, "sort": "asc"}
         answer = if_found(lambda: document(self.session.get(url, params=where)))
-        return ([], 0) if answer is None else (_part(answer, "contacts", list), _part(answer, "count", int))
+        return ([], 0) if answer is None else (answer_part(answer, "contacts", list), answer_part(answer, "count", int))
 
     def _held(self, number: int, contact: Mapping[str, Any]) -> RemoteContact:
-        attributes = _part(contact, "attributes", dict)
+        attributes = answer_part(contact, "attributes", dict)
         fields = {
             name: _read(attributes[there], kind)
             for name, (there, kind) in self.attributes.items()
@@ -211,8 +201,8 @@ def connect(connection: Connection, lists: Iterable[str], fields: Mapping[str, F
         client_secret=None,
     )
     api = client.contacts.with_raw_response
-    list_ids = _list_ids(api, lists)
-    attributes = _attributes(api, fields)
+    list_ids = prepare_lists(api, lists)
+    attributes = prepare_attributes(api, fields)
     return Brevo(api, client.process.with_raw_response, session, writer, address, list_ids, attributes)
 
 
@@ -227,109 +217,6 @@ def _session(key: str, attempts: int | None = None) -> Session:
     session.headers["api-key"] = key
     session.max_redirects = 0  # the key would go along
     return session
-
-
-def _list_ids(api: Any, names: Iterable[str]) -> dict[str, int]:
-    """Name → id of every list; missing ones are made in our folder, and who is on ``UNLISTED`` leaves it.
-
-    Nothing is written if no list is asked for.
-    """
-    names = [*names]
-    folders = partial(_known, "GET /v3/contacts/folders", api.get_folders, "folders")
-    make_folder = partial(api.create_folder, name=FOLDER)
-    folder = folders().get(FOLDER) or {}
-    if names and not folder:
-        folder = _made("POST /v3/contacts/folders", make_folder, folders, FOLDER)
-    lists = partial(_known, "GET /v3/contacts/lists", api.get_lists, "lists", folder.get("id"))
-    known = lists()
-    if names and known.get(UNLISTED, {}).get("uniqueSubscribers"):
-        with suppress(Refused):  # the figure is late: nobody is on it any more
-            _call(REMOVING, partial(api.remove_contact_from_list, known[UNLISTED]["id"], request={"all": True}))
-    for name in (*names, UNLISTED) if names else ():
-        if name not in known:
-            make_list = partial(api.create_list, name=name, folder_id=folder["id"])
-            known[name] = _made("POST /v3/contacts/lists", make_list, lists, name)
-    return {name: item["id"] for name, item in known.items()}
-
-
-def _known(
-    endpoint: str, request: Callable[..., Any], part: str, folder: int | None = None
-) -> dict[str, dict[str, Any]]:
-    """Name → item of all pages; of one name the item in our folder, else the oldest."""
-    items: list[dict[str, Any]] = []
-    while True:
-        answer = _call(endpoint, partial(request, limit=LIST_PAGE, offset=len(items), sort="asc"))
-        count = _part(answer, "count", int)
-        page = _part(answer, part, list) if count > len(items) else []
-        items += [{"name": _part(item, "name", str), "id": _part(item, "id", int), **item} for item in page]
-        if len(items) >= count:
-            # the last of one name wins
-            items.sort(key=lambda item: (item.get("folderId") == folder, -item["id"]))
-            return {item["name"]: item for item in items}
-        if not page:
-            message = f"{endpoint}: a page before the last is empty"
-            raise AnswerUnreadable(message)
-
-
-def _made(
-    endpoint: str, make: Callable[[], Any], known: Callable[[], Mapping[str, dict[str, Any]]], name: str
-) -> dict[str, Any]:
-    """Make an item and return it with its id; where the answer is lost, look for it before it is made again."""
-
-    def make_or_find() -> dict[str, Any]:
-        try:
-            return {"id": _part(_call_once(endpoint, make), "id", int)}
-        except (RetryLater, AnswerUnreadable):
-            if (entry := known().get(name)) is None:
-                raise
-            return entry
-
-    return attempt(make_or_find)
-
-
-def _attributes(api: Any, fields: Mapping[str, FieldType]) -> dict[str, tuple[str, str]]:
-    """Our name → name and type there, also of fields that are no longer pushed; missing ones are made."""
-    known = _known_attributes(api)
-    for name, kind in fields.items():
-        if name not in known:
-            make = partial(api.create_attribute, "normal", name.upper(), type=TYPES[kind])
-            with suppress(AnswerUnreadable):  # a try whose answer was lost has made it
-                _call("POST /v3/contacts/attributes/{category}/{name}", make)
-            known = _known_attributes(api)
-        there, type_there = known.get(name, (name.upper(), "not there"))
-        if type_there != TYPES[kind]:
-            message = f"attribute {there} is {type_there} at Brevo, not {TYPES[kind]}; rename it there"
-            raise SettingsInvalid(message)
-    return {name: item for name, item in known.items() if name in fields or name.startswith(FIELD_PREFIX)}
-
-
-def _known_attributes(api: Any) -> dict[str, tuple[str, str]]:
-    known = {}
-    for item in _part(_call("GET /v3/contacts/attributes", api.get_attributes), "attributes", list):
-        name, category = _part(item, "name", str), _part(item, "category", str)
-        known[name.lower()] = (name, str(item.get("type")) if category == "normal" else category)
-    return known
-
-
-def _call(endpoint: str, request: Callable[[], Any]) -> Any:
-    """One call of the package under the retry policy; its JSON. Raises ``Refused`` for a 4xx that may be an answer."""
-    return attempt(lambda: _call_once(endpoint, request))
-
-
-def _call_once(endpoint: str, request: Callable[[], Any]) -> Any:
-    try:
-        return orjson.loads(request().response.content or b"null")
-    except ApiError as error:
-        status, headers = error.status_code or 0, error.headers or {}
-        if status // 100 != 2:  # noqa: PLR2004
-            raise problem(endpoint, status, headers) or Refused(endpoint, status, orjson.dumps(error.body)) from None
-    except httpx.HTTPError as error:
-        message = f"{endpoint}: no complete response ({type(error).__name__})"
-        raise RetryLater(message) from None
-    except (ValueError, TypeError, ParsingError):
-        pass
-    message = f"{endpoint}: the response is not the JSON that its contract promises"
-    raise AnswerUnreadable(message)
 
 
 def _rejected_rows(url: str) -> list[tuple[str, str]]:

@@ -1,0 +1,42 @@
+"""Calls of the ``brevo-python`` package: they go by our retry policy, and its errors become ours."""
+
+import logging
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import httpx
+import orjson
+from brevo.core.api_error import ApiError
+from brevo.core.parse_error import ParsingError
+
+from lifecycle.errors import AnswerUnreadable, RetryLater
+from lifecycle.web import Refused, attempt, part, problem
+
+answer_part = partial(part, whose="Brevo's")
+REMOVING = "POST /v3/contacts/lists/{id}/contacts/remove"
+
+# At INFO it logs every address in full, which can hold a contact's.
+logging.getLogger("httpx").setLevel(logging.WARNING)
+
+
+def call(endpoint: str, request: Callable[[], Any]) -> Any:
+    """One call of the package under the retry policy; its JSON. Raises ``Refused`` for a 4xx that may be an answer."""
+    return attempt(lambda: call_once(endpoint, request))
+
+
+def call_once(endpoint: str, request: Callable[[], Any]) -> Any:
+    """As ``call``, without the retry policy."""
+    try:
+        return orjson.loads(request().response.content or b"null")
+    except ApiError as error:
+        status, headers = error.status_code or 0, error.headers or {}
+        if status // 100 != 2:  # noqa: PLR2004
+            raise problem(endpoint, status, headers) or Refused(endpoint, status, orjson.dumps(error.body)) from None
+    except httpx.HTTPError as error:
+        message = f"{endpoint}: no complete response ({type(error).__name__})"
+        raise RetryLater(message) from None
+    except (ValueError, TypeError, ParsingError):
+        pass
+    message = f"{endpoint}: the response is not the JSON that its contract promises"
+    raise AnswerUnreadable(message)
