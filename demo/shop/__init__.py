@@ -6,14 +6,9 @@ orders come newest first unless asked otherwise; date filters are exclusive, and
 after the clock's `now`.
 """
 
-import base64
-import binascii
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
-from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 import orjson
@@ -24,56 +19,24 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from demo.document_store import Document, DocumentStore, Query
+from demo.shop.requests import (
+    RESOURCES,
+    Refusal,
+    Resource,
+    basic_credentials,
+    choice,
+    ids,
+    integer,
+    invalid,
+    paging_headers,
+    requested_page,
+    requested_resource,
+    trimmed,
+)
 from lifecycle.testing.clock import Clock
 from lifecycle.testing.faults import FAULT, Faults, controlled
 
-MAX_PER_PAGE = 100
 ROOT = "/wp-json/wc/v3"
-
-
-@dataclass(frozen=True)
-class Resource:
-    """What distinguishes one listing: sort orders and defaults, whether it knows dates, how it says 404."""
-
-    orderby: tuple[str, ...]
-    default_orderby: str
-    default_order: str
-    dated: bool
-    missing: tuple[str, str]
-
-
-RESOURCES = {
-    "orders": Resource(
-        orderby=("date", "modified", "id", "include", "title", "slug"),
-        default_orderby="date",
-        default_order="desc",
-        dated=True,
-        missing=("woocommerce_rest_shop_order_invalid_id", "Invalid ID."),
-    ),
-    "customers": Resource(
-        orderby=("id", "include", "name", "registered_date"),
-        default_orderby="name",
-        default_order="asc",
-        dated=False,
-        missing=("woocommerce_rest_invalid_id", "Invalid resource ID."),
-    ),
-    "products": Resource(
-        orderby=("date", "modified", "id", "include", "title", "slug"),
-        default_orderby="date",
-        default_order="desc",
-        dated=True,
-        missing=("woocommerce_rest_product_invalid_id", "Invalid ID."),
-    ),
-}
-
-
-class Refusal(Exception):  # noqa: N818 - the HTTP answer to give, named as what it is
-    """An answer that is not 2xx."""
-
-    def __init__(self, status: int, code: str, message: str, data: Mapping[str, Any] | None = None) -> None:
-        super().__init__(code)
-        self.status = status
-        self.body = {"code": code, "message": message, "data": {"status": status, **(data or {})}}
 
 
 class Shop:
@@ -151,7 +114,7 @@ class Shop:
         )
 
     def _authorize(self, request: Request) -> None:
-        credentials = _basic(request) or (
+        credentials = basic_credentials(request) or (
             request.query_params.get("consumer_key", ""),
             request.query_params.get("consumer_secret", ""),
         )
@@ -163,18 +126,18 @@ class Shop:
             raise Refusal(401, "woocommerce_rest_authentication_error", "Consumer key is invalid.")
 
     def _list(self, request: Request) -> Response:
-        name, resource = _resource(request)
-        page, per_page, start = _paging(request)
+        name, resource = requested_resource(request)
+        page, per_page, start = requested_page(request)
         positions = self.documents[name].select(self._query(request, resource), self.clock.horizon())
         fault = request.scope[FAULT]
         left = fault.shift if fault is not None and start > 0 else 0
         shown = positions[max(0, start + left) : max(0, start + left) + per_page]
         documents = [self.documents[name].document(int(position)) for position in shown]
-        headers = _paging_headers(request, page, per_page, len(positions) - left)
-        return _json([_trimmed(document, request) for document in documents], headers=headers)
+        headers = paging_headers(request, page, per_page, len(positions) - left)
+        return _json([trimmed(document, request) for document in documents], headers=headers)
 
     def _retrieve(self, request: Request) -> Response:
-        return _json(_trimmed(self._find(request, *_resource(request)), request))
+        return _json(trimmed(self._find(request, *requested_resource(request)), request))
 
     def _refunds(self, request: Request) -> Response:
         order = self._find(request, "orders", RESOURCES["orders"])
@@ -213,13 +176,13 @@ class Shop:
         dates = ("after", "before", "modified_after", "modified_before") if resource.dated else ()
         status = parameters.get("status", "any")
         return Query(
-            orderby=_choice(request, "orderby", resource.orderby, resource.default_orderby),
-            descending=_choice(request, "order", ("asc", "desc"), resource.default_order) == "desc",
+            orderby=choice(request, "orderby", resource.orderby, resource.default_orderby),
+            descending=choice(request, "order", ("asc", "desc"), resource.default_order) == "desc",
             statuses=() if status == "any" or not resource.dated else tuple(status.split(",")),
-            customer=_integer(request, "customer") if "customer" in parameters else None,
+            customer=integer(request, "customer") if "customer" in parameters else None,
             email=None if resource.dated else parameters.get("email"),
-            include=_ids(request, "include"),
-            exclude=_ids(request, "exclude"),
+            include=ids(request, "include"),
+            exclude=ids(request, "exclude"),
             **{name: self._moment(request, name) for name in dates if name in parameters},
         )
 
@@ -228,7 +191,7 @@ class Shop:
         try:
             moment = datetime.fromisoformat(request.query_params[name])
         except ValueError:
-            raise _invalid(name, "Invalid date.") from None
+            raise invalid(name, "Invalid date.") from None
         zone = UTC if in_utc else self.timezone
         return int((moment.replace(tzinfo=zone) if moment.tzinfo is None else moment).timestamp())
 
@@ -241,86 +204,6 @@ def refusal_body(status: int) -> object:
 
 def _document_store(documents: Sequence[Document] | DocumentStore) -> DocumentStore:
     return documents if isinstance(documents, DocumentStore) else DocumentStore(list(documents))
-
-
-def _basic(request: Request) -> tuple[str, str] | None:
-    scheme, _, encoded = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "basic":
-        return None
-    try:
-        key, _, secret = base64.b64decode(encoded, validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
-        return ("invalid", "")
-    return key, secret
-
-
-def _resource(request: Request) -> tuple[str, Resource]:
-    name = request.path_params["resource"]
-    if name not in RESOURCES:
-        raise Refusal(404, "rest_no_route", "No route was found matching the URL and request method.")
-    return name, RESOURCES[name]
-
-
-def _paging(request: Request) -> tuple[int, int, int]:
-    page, per_page = _integer(request, "page", 1), _integer(request, "per_page", 10)
-    if page < 1:
-        raise _invalid(name="page", message="page must be greater than or equal to 1")
-    if not 1 <= per_page <= MAX_PER_PAGE:
-        raise _invalid(
-            name="per_page", message=f"per_page must be between 1 (inclusive) and {MAX_PER_PAGE} (inclusive)"
-        )
-    return page, per_page, max(0, _integer(request, "offset", (page - 1) * per_page))
-
-
-def _paging_headers(request: Request, page: int, per_page: int, total: int) -> dict[str, str]:
-    pages = -(-total // per_page)
-    beside = {"prev": min(page - 1, pages), "next": page + 1}
-    links = [f'<{_page_url(request, n)}>; rel="{rel}"' for rel, n in beside.items() if 1 <= n <= pages]
-    return {
-        "X-WP-Total": str(total),
-        "X-WP-TotalPages": str(pages),
-        **({"Link": ", ".join(links)} if links else {}),
-    }
-
-
-def _page_url(request: Request, page: int) -> str:
-    kept = {k: v for k, v in request.query_params.items() if not k.startswith("consumer_")}
-    return f"{request.url.replace(query=urlencode({**kept, 'page': page}))}"
-
-
-def _integer(request: Request, name: str, default: int = 0) -> int:
-    try:
-        return int(request.query_params.get(name, default))
-    except ValueError:
-        raise _invalid(name, f"{name} is not of type integer.") from None
-
-
-def _ids(request: Request, name: str) -> tuple[int, ...]:
-    texts = [*request.query_params.getlist(name), *request.query_params.getlist(f"{name}[]")]
-    try:
-        return tuple(int(key) for text in texts for key in text.split(",") if key)
-    except ValueError:
-        raise _invalid(name, f"{name}[0] is not of type integer.") from None
-
-
-def _choice(request: Request, name: str, valid: tuple[str, ...], default: str) -> str:
-    value = request.query_params.get(name, default)
-    if value not in valid:
-        raise _invalid(name, f"{name} is not one of {', '.join(valid)}.")
-    return value
-
-
-def _invalid(name: str, message: str) -> Refusal:
-    data = {
-        "params": {name: message},
-        "details": {name: {"code": "rest_invalid_param", "message": message, "data": None}},
-    }
-    return Refusal(400, "rest_invalid_param", f"Invalid parameter(s): {name}", data)
-
-
-def _trimmed(document: Document, request: Request) -> Document:
-    wanted = request.query_params.get("_fields")
-    return document if wanted is None else {key: document[key] for key in wanted.split(",") if key in document}
 
 
 async def _refuse(_request: Request, error: Exception) -> Response:
