@@ -17,6 +17,8 @@ from tests.databases import NewDatabase
 #: The tables of each release as its own code made them, and rows for all of them.
 RELEASES = Path(__file__).with_name("migrations")
 STREAMS = [("woocommerce", "orders")]
+#: What ``int_delivered_messages`` calls a message's campaign.
+CAMPAIGN = ("campaign_id", "campaign_name")
 NUMBERS = range(1, len(migrations.known()) + 1)
 
 COLUMNS = """
@@ -92,6 +94,18 @@ def made_by(release: str, url: str) -> None:
         rows(url, (RELEASES / f"{content}_{release}.sql").read_text())
 
 
+def made_by_the_first(number: int, url: str, folder: Path) -> None:
+    """A warehouse as a version with so few migrations has left it; ``folder`` has all of them again."""
+    texts = {file: file.read_text() for file in sorted(folder.iterdir())[number:]}
+    for file in texts:
+        file.unlink()
+    with warehouse.connect(url, autocommit=True) as connection:
+        migrations.migrate(connection)
+    assert applied(url) == [*range(1, number + 1)]
+    for file, text in texts.items():
+        file.write_text(text)
+
+
 @pytest.mark.parametrize("release", sorted(file.stem[len("schema_") :] for file in RELEASES.glob("schema_*.sql")))
 def test_a_warehouse_of_a_release_becomes_as_a_new_one_and_keeps_its_rows(
     release: str, new_database: NewDatabase
@@ -125,17 +139,29 @@ def test_a_warehouse_that_any_earlier_version_has_made_becomes_as_a_new_one(
 ) -> None:
     old, new = new_database(), new_database()
     warehouse.prepare(new, STREAMS)
-    later = sorted(folder.iterdir())[number:]
-    texts = {file: file.read_text() for file in later}
-    for file in later:
-        file.unlink()
-    with warehouse.connect(old, autocommit=True) as connection:
-        migrations.migrate(connection)
-    assert applied(old) == [*range(1, number + 1)]
-    for file, text in texts.items():
-        file.write_text(text)
+    made_by_the_first(number, old, folder)
     warehouse.prepare(old, STREAMS)
     assert catalogue(old) == catalogue(new)
+
+
+@pytest.mark.parametrize(("id_before", "name_before"), [("single_send_id", "single_send_name"), CAMPAIGN])
+def test_delivered_messages_keep_their_rows_and_call_a_campaign_so(
+    id_before: str, name_before: str, database_url: str, folder: Path
+) -> None:
+    made_by_the_first(7, database_url, folder)
+    table = "intermediate.int_delivered_messages"
+    for statement in [
+        "create schema intermediate",
+        f"create table {table} (message_id text, {id_before} text, {name_before} text, delivered_on date)",
+        f"insert into {table} values ('main/m1', 's1', 'Sale', '2017-06-04'), ('main/m2', null, null, '2017-06-05')",
+        f"create view intermediate.reader as select {name_before} from {table}",
+    ]:
+        rows(database_url, statement)
+    before = rows(database_url, f"select * from {table} order by 1")
+    warehouse.prepare(database_url, STREAMS)
+    assert rows(database_url, f"select * from {table} order by 1") == before
+    assert rows(database_url, f"select {', '.join(CAMPAIGN)} from {table} order by 1") == [("s1", "Sale"), (None, None)]
+    assert rows(database_url, "select * from intermediate.reader order by 1") == [("Sale",), (None,)]
 
 
 def test_a_migration_is_applied_once_and_with_what_it_is_known_by(database_url: str) -> None:

@@ -138,11 +138,18 @@ def test_rows_are_read_as_a_spreadsheet_writes_them(tmp_path: Path) -> None:
         ({"recognised_as": ""}, "recognised_by, recognised_as: give both, or neither"),
         ({"recognised_by": ""}, "recognised_by, recognised_as: give both, or neither"),
         ({"recognised_by": "list"}, "recognised_as: no list 'We miss you%'; valid values: Lifecycle: prospects"),
-        ({"recognised_by": "tag"}, "recognised_by: Input should be 'list', 'category', 'single_send', 'automation' or"),
-        ({"recognised_by": "category"}, "recognised_by: only events tell a message's category; set esp.event_files"),
+        ({"recognised_by": "tag"}, "recognised_by: Input should be 'list', 'category', 'campaign', 'automation' or"),
         (
             {"recognised_by": "single_send"},
-            "recognised_by: only events tell a message's single_send; set esp.event_files",
+            (
+                "recognised_by: Input should be 'list', 'category', 'campaign', 'automation' or 'subject',"
+                " not 'single_send'"
+            ),
+        ),
+        ({"recognised_by": "category"}, "recognised_by: only events tell a message's category; set esp.event_files"),
+        (
+            {"recognised_by": "campaign"},
+            "recognised_by: only events tell a message's campaign; set esp.event_files",
         ),
         (
             {"recognised_by": "automation"},
@@ -157,7 +164,7 @@ def test_a_wrong_value_is_named_with_its_line_and_what_would_be_right(
     assert problem.startswith(f"scenario_catalogue.csv line 3: {words}")
 
 
-@pytest.mark.parametrize("carrier", ["category", "single_send", "automation"])
+@pytest.mark.parametrize("carrier", ["category", "campaign", "automation"])
 def test_where_events_are_read_a_message_is_recognised_by_what_they_tell(tmp_path: Path, carrier: str) -> None:
     (scenario,) = scenarios.check(with_events(), written(tmp_path, ROW | {"recognised_by": carrier}))
     assert scenario.recognised_by == carrier

@@ -23,7 +23,8 @@
 {# What the shops of every connected kind have, from models of one shape. #}
 {% macro of_every_shop(entity) -%}
     {%- for kind in kinds_of(connected_shops()) %}
-        select * from {{ ref("stg_" ~ kind ~ "__" ~ entity) }} {{ "union all" if not loop.last }}
+        select {{ shop_columns(entity) | join(", ") }}
+        from {{ ref("stg_" ~ kind ~ "__" ~ entity) }} {{ "union all" if not loop.last }}
     {%- endfor %}
 {%- endmacro %}
 

@@ -47,7 +47,7 @@
 {% macro is_recognised(message, scenario) -%}
     {%- set names = {
         "subject": [message ~ ".subject"],
-        "single_send": [message ~ ".single_send_name", message ~ ".single_send_id"],
+        "campaign": [message ~ ".campaign_name", message ~ ".campaign_id"],
         "automation": [message ~ ".automation_name", message ~ ".automation_id"],
         "category": [message ~ ".category"],
     } -%}

@@ -3,7 +3,7 @@
 select scenario, recognised_by, recognised_as
 from {{ ref("contact_scenarios") }} as catalogue
 where
-    recognised_by in ('category', 'single_send', 'automation', 'subject')
+    recognised_by in ('category', 'campaign', 'automation', 'subject')
     and not exists (
         select 1 from {{ ref("messages") }} as messages where {{ is_recognised("messages", "catalogue") }}
     )

@@ -86,3 +86,21 @@ def test_orders_of_every_kind_of_shop_make_one_history(url: str, tmp_path: Path)
     land(url, "shopware", ORDERS["shopware"], is_deleted=True)
     assert house.dbt(*built, variables=variables) == []
     assert [shop for _, shop in purchases(url)] == [shop for shop in shops if shop != "a_shopware"]
+
+
+@pytest.mark.parametrize("column", ["is_test", "payment_method"])
+def test_a_column_that_the_tables_of_an_earlier_version_lack_is_filled(column: str, url: str, tmp_path: Path) -> None:
+    variables = transform.variables(with_every_kind_of_shop(), date(2017, 12, 31))
+    house = Warehouse(url, tmp_path)
+    house.prepare()
+    for kind, document in ORDERS.items():
+        land(url, kind, document)
+    run = ["run", "--select", "+int_shop_orders"]
+    assert house.dbt(*run, variables=variables) == []
+    with psycopg.connect(url, autocommit=True) as connection:
+        orders = connection.execute("select * from intermediate.int_shop_orders order by shop").fetchall()
+        assert len(orders) == len(ORDERS)
+        connection.execute(f"alter table staging.stg_woocommerce__orders drop column {column} cascade")
+        connection.execute("comment on table staging.stg_woocommerce__orders is 'made by other SQL'")
+        assert house.dbt(*run, variables=variables) == []
+        assert connection.execute("select * from intermediate.int_shop_orders order by shop").fetchall() == orders

@@ -8,6 +8,8 @@ from lifecycle.settings import DBT_PROJECT
 STAGING = DBT_PROJECT / "models" / "staging"
 FOLDERS = ("models", "macros", "seeds", "tests")
 VENDORS = re.compile("sendgrid|brevo|klaviyo|mailchimp|woocommerce|shopify|shopware", re.IGNORECASE)
+#: What a vendor alone calls a thing, by the kind whose staging may say so.
+WORDS = {"sendgrid": re.compile(r"single[ _]?send|mc_auto|(?<![a-z])sg_|asm_group", re.IGNORECASE)}
 #: A staging model of a kind of shop or provider; those of the marketer's file are for all.
 STAGING_MODEL = re.compile(r"\bstg_(?!settings__)\w+?__\w+")
 #: What every provider has.
@@ -30,13 +32,24 @@ def test_only_the_staging_of_a_kind_names_its_vendor() -> None:
     assert {path.name: names for path, names in named.items() if not names <= {kind_of(path)}} == {}
 
 
+def test_only_the_staging_of_a_kind_uses_its_vendors_words() -> None:
+    used = {
+        path: {word.lower() for kind, words in WORDS.items() if kind != kind_of(path) for word in words.findall(text)}
+        for path, text in texts().items()
+    }
+    assert {path.name: words for path, words in used.items() if words} == {}
+
+
 def test_nothing_after_staging_asks_one_kind() -> None:
     asked = {path: STAGING_MODEL.findall(text) for path, text in texts().items() if not kind_of(path)}
     assert {path.name: models for path, models in asked.items() if models} == {}
 
 
-def test_vendors_and_staging_models_are_recognised() -> None:
+def test_vendors_their_words_and_staging_models_are_recognised() -> None:
     assert VENDORS.findall("raw.SendGrid__x") == ["SendGrid"]
+    words = "Single Send, single_send_id, singlesend_id, mc_auto_id, 'sg_event_id', asm_group_id, msg_id"
+    found = ["Single Send", "single_send", "singlesend", "mc_auto", "sg_", "asm_group"]
+    assert WORDS["sendgrid"].findall(words) == found
     assert STAGING_MODEL.findall("ref('stg_sendgrid__events'), stg_settings__shops") == ["stg_sendgrid__events"]
 
 

@@ -70,7 +70,7 @@ MARKETS = {
 RECOGNITION = {
     "list": translatable("the list “%s”"),
     "category": translatable("messages of the category “%s”"),
-    "single_send": translatable("the Single Send “%s”"),
+    "campaign": translatable("the campaign “%s”"),
     "automation": translatable("the automation “%s”"),
     "subject": translatable("messages with the subject “%s”"),
 }

@@ -1,6 +1,6 @@
 """The catalogue of contact scenarios, checked line by line against the marketer's file before dbt reads it.
 
-What only the provider knows, such as the name of a Single Send, is checked by a test of dbt's.
+What only the provider knows, such as the name of a campaign, is checked by a test of dbt's.
 """
 
 import csv
@@ -27,7 +27,7 @@ Text = Annotated[str, Field(min_length=1)]
 #: The last day that every month has, counted from its first.
 LAST_OF_EVERY_MONTH = 27
 #: What only events tell of a message.
-OF_EVENTS = frozenset({"category", "single_send", "automation"})
+OF_EVENTS = frozenset({"category", "campaign", "automation"})
 
 
 class Scenario(BaseModel):
@@ -47,7 +47,7 @@ class Scenario(BaseModel):
     race: Phase
     is_always_on: Literal["true", "false"]
     audience: str | None
-    recognised_by: Literal["list", "category", "single_send", "automation", "subject"] | None
+    recognised_by: Literal["list", "category", "campaign", "automation", "subject"] | None
     recognised_as: str | None
     description: Text
     german_description: Text
