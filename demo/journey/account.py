@@ -6,7 +6,7 @@ from typing import Any
 
 from demo.esp import Esp
 from demo.journey.data import Journey
-from demo.journey.documents import DOMAIN, email_of, name_of
+from demo.journey.households import DOMAIN, email_of, name_of
 from lifecycle.testing import clock as clocks
 
 LAST_WEEK = datetime(2017, 12, 24, 16, tzinfo=UTC)

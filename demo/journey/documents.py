@@ -9,42 +9,14 @@ import numpy as np
 
 from demo.document_store import Document, DocumentStore, Keys
 from demo.journey.data import Journey
+from demo.journey.households import email_of, name_of
 from demo.shop import Shop
 
 TIMEZONE = "America/New_York"
 ZONE = ZoneInfo(TIMEZONE)
-DOMAIN = "example.com"
 SHOP_OPENED = int(datetime(2016, 12, 1, tzinfo=UTC).timestamp())
 CATALOGUE_DAYS = 1000  # days before the opening over which the products were listed
 DAY_SECONDS = 24 * 60 * 60
-FIRST_NAMES = (
-    "Ada",
-    "Ben",
-    "Clara",
-    "Daniel",
-    "Elena",
-    "Felix",
-    "Grace",
-    "Henry",
-    "Ida",
-    "Jonas",
-    "Kate",
-    "Leo",
-    "Mia",
-)
-LAST_NAMES = (
-    "Abbott",
-    "Baker",
-    "Carter",
-    "Dunn",
-    "Ellis",
-    "Foster",
-    "Grant",
-    "Hayes",
-    "Irwin",
-    "Jensen",
-    "Keller",
-)
 SAME_IN_EVERY_ORDER: Document = {
     "parent_id": 0,
     "created_via": "checkout",
@@ -193,11 +165,6 @@ class Catalogue(Sequence[Document]):
         )
 
 
-def email_of(household: int) -> str:
-    """Return a household's made-up address."""
-    return f"household{household}@{DOMAIN}"
-
-
 def customer(household: int, created: int) -> Document:
     """Make a customer account as WooCommerce sends it."""
     billing = _billing(household)
@@ -216,12 +183,6 @@ def customer(household: int, created: int) -> Document:
         "avatar_url": "",
         "meta_data": [],
     }
-
-
-def name_of(number: int) -> dict[str, str]:
-    """Return a made-up name."""
-    first, last = FIRST_NAMES[number % len(FIRST_NAMES)], LAST_NAMES[number % len(LAST_NAMES)]
-    return {"first_name": first, "last_name": last}
 
 
 def iso_in(epoch: int, zone: tzinfo) -> str:
