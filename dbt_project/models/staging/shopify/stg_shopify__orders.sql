@@ -63,15 +63,20 @@ with
 
             -- numerics
             money.total,
-            -- what an edit took out before it was paid is in no refund, and a refund
-            -- without a return may leave the current price as it was: the larger counts
+            {#
+                What an edit took out before it was paid is in no refund, and a refund
+                without a return may leave the current price as it was: the larger counts.
+            #}
             greatest(money.refunded, money.total - money.current_total, 0) as refunded,
             money.total is null
             or money.refunded is null
             or money.current_total is null as has_unreadable_money,
 
-            -- timestamps: an order that was brought along from another shop was
-            -- processed long before it was created
+            -- timestamps
+            {#
+                An order that was brought along from another shop was
+                processed long before it was created.
+            #}
             {{ parse_timestamp("documents.processed_at") }} as created_at,
             documents.loaded_at,
             documents.is_deleted

@@ -49,8 +49,11 @@ with
             upper({{ clean_text("document.address #>> '{country,iso}'") }}) as country,
             upper({{ clean_text("document.address ->> 'zipcode'") }}) as postcode,
 
-            -- consent: the newsletter's word goes before the shop's own checkbox, which says
-            -- nothing if empty, and no if no clear yes
+            -- consent
+            {#
+                The newsletter's word goes before the shop's own checkbox, which says
+                nothing if empty, and no if no clear yes.
+            #}
             coalesce(
                 newsletter.has_newsletter_consent, lower(document.checkbox) in ('1', 'yes', 'true', 'on', 'y')
             ) as has_newsletter_consent,

@@ -13,8 +13,11 @@ with
             -- text
             {{ normalize_email("doc ->> 'email'") }} as email,
 
-            -- consent: `direct` is a subscription that the shop asks no confirmation for,
-            -- `notSet` one that is not confirmed yet
+            -- consent
+            {#
+                `direct` is a subscription that the shop asks no confirmation for,
+                `notSet` one that is not confirmed yet.
+            #}
             case
                 when doc ->> 'status' in ('optIn', 'direct')
                 then true

@@ -12,8 +12,11 @@ with
             document.buyer ->> 'customerId' as customer_number,
             source.source || '/' || lead_line.product_id as lead_product_id,
 
-            -- text: a cancelled order keeps its payment's state, and one worth nothing may
-            -- have no payment
+            -- text
+            {#
+                A cancelled order keeps its payment's state, and one worth nothing may
+                have no payment.
+            #}
             case
                 when document.state = 'cancelled'
                 then 'cancelled'
@@ -80,8 +83,10 @@ with
                         "orderDateTime" text
                     )
             ) as document
-        -- the last payment that was neither cancelled nor failed, as the shop's own
-        -- administration shows it, else the last
+        {#
+            The last payment that was neither cancelled nor failed, as the shop's own
+            administration shows it, else the last.
+        #}
         left join
             lateral(
                 select
