@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from lifecycle.testing.server import AppHost
     from tests.world import World
 
-# what the contracts assert is told as if it stood in a test
+# what the contracts assert is explained as in a test
 pytest.register_assert_rewrite("lifecycle.testing.cases", "lifecycle.testing.destinations", "lifecycle.testing.sources")
 
 TESTS = Path(__file__).parent
@@ -80,7 +80,7 @@ def provider_host() -> Iterator["AppHost"]:
 
 @pytest.fixture(scope="session")
 def lasting_world(new_database: NewDatabase, provider_host: "AppHost") -> Iterator["World"]:
-    """What ``world`` begins anew with every test."""
+    """What ``world`` makes again for every test."""
     from tests.world import World
 
     world = World(new_database(), provider_host)

@@ -99,12 +99,12 @@ def _documented() -> list[list[str]]:
     from airflow.dag_processing.dagbag import DagBag
 
     text = Path(__file__).parents[1].joinpath("docs", "existing_airflow.md").read_text(encoding="utf-8")
-    found = []
+    result = []
     for number, code in enumerate(re.findall(r"^```python\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)):
         file = Path(os.environ["AIRFLOW_HOME"], f"documented_{number}.py")
         file.write_text(code, encoding="utf-8")
-        found.append(sorted(DagBag(file).dags))
-    return found
+        result.append(sorted(DagBag(file).dags))
+    return result
 
 
 def _without_a_catalogue(nightly: Any) -> str:
@@ -138,7 +138,7 @@ def main() -> None:
     nightly, calibrate, deletions = (
         bag.dags[f"lifecycle_{name}"] for name in ("nightly", "calibrate", "detect_deletions")
     )
-    found = {
+    result = {
         "import errors": bag.import_errors,
         "plugin errors": plugins_manager.get_import_errors(),
         "files": sorted(Path(stat.file).name for stat in bag.dagbag_stats),
@@ -163,7 +163,7 @@ def main() -> None:
         "run dates": {name: _covered(run)["run_date"] for name, run in RUNS.items()},
         "scheduled": {name: scheduled(nightly.timetable, day) for name, day in SCHEDULED_AFTER.items()},
     }
-    sys.stdout.write("\n" + json.dumps(found) + "\n")
+    sys.stdout.write("\n" + json.dumps(result) + "\n")
 
 
 if __name__ == "__main__":

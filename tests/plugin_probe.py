@@ -47,7 +47,7 @@ def by_role(client: Any) -> dict[str, Any]:
 
 
 def with_broken_settings(client: Any) -> dict[str, Any]:
-    """The page and Airflow while the marketer's file is broken, and once it is mended."""
+    """The page and Airflow while the marketer's file is broken, and once it is fixed."""
     file = Path(os.environ["LIFECYCLE_CONFIG"])
     right = file.read_text()
     file.write_text(right.replace("timezone:", "timezon:", 1))
@@ -56,9 +56,9 @@ def with_broken_settings(client: Any) -> dict[str, Any]:
         "stranger": answered(client, "/lifecycle/")["status"],
         "airflow": answered(client, "/api/v2/monitor/health")["status"],
     }
-    time.sleep(0.01)  # the file's time of change tells that it was mended
+    time.sleep(0.01)  # the file's time of change shows that it was fixed
     file.write_text(right)
-    return {**broken, "mended": answered(client, "/lifecycle/", "viewer", **PAGE)["status"]}
+    return {**broken, "fixed": answered(client, "/lifecycle/", "viewer", **PAGE)["status"]}
 
 
 def main() -> None:
@@ -76,7 +76,7 @@ def main() -> None:
     client = TestClient(app, base_url=os.environ["AIRFLOW__API__BASE_URL"])
     is_made_late = "lifecycle.page" not in sys.modules
     view = next(plugin for plugin in plugins_manager.get_plugin_info() if plugin["name"] == "lifecycle")
-    found = {
+    result = {
         "errors": plugins_manager.get_import_errors(),
         "made late": is_made_late,
         "navigation": view["external_views"],
@@ -85,11 +85,11 @@ def main() -> None:
         "broken settings": with_broken_settings(client),
     }
     login = os.environ.pop("AIRFLOW_CONN_WAREHOUSE_PAGE")
-    found["no connection"] = answered(client, "/lifecycle/", "viewer", **PAGE)
+    result["no connection"] = answered(client, "/lifecycle/", "viewer", **PAGE)
     with create_session() as session:
         session.add(Connection(conn_id="warehouse_page", uri=login))
-    found["connection of Airflow"] = answered(client, "/lifecycle/", "viewer", **PAGE)["status"]
-    sys.stdout.write("\n" + json.dumps(found, default=str) + "\n")
+    result["connection of Airflow"] = answered(client, "/lifecycle/", "viewer", **PAGE)["status"]
+    sys.stdout.write("\n" + json.dumps(result, default=str) + "\n")
 
 
 if __name__ == "__main__":

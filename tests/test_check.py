@@ -51,13 +51,13 @@ def nothing_private_is_logged(caplog: pytest.LogCaptureFixture) -> Iterator[None
     assert not [word for word in PRIVATE if word in caplog.text]
 
 
-def checked(about: Any, connection: Connection) -> dict[str, str]:
+def checked(config: Any, connection: Connection) -> dict[str, str]:
     """Stream → what is missing for it, which names the stream and nothing private."""
-    found = check.source("demo", about, connection, RUN_DATE)
-    for stream, sentence in found.items():
+    results = check.source("demo", config, connection, RUN_DATE)
+    for stream, sentence in results.items():
         assert not sentence or sentence.startswith(f"demo, stream {stream}: ")
         assert not [word for word in PRIVATE if word in sentence]
-    return found
+    return results
 
 
 def names(kind: str) -> list[str]:
@@ -66,10 +66,10 @@ def names(kind: str) -> list[str]:
 
 def missing(host: RecordingHost, case: StreamCase, password: str | None = None) -> dict[str, str]:
     """As ``checked``, of the streams for which something is missing."""
-    found = checked(case.config, host.connection(case.login, password or case.password))
-    assert list(found) == [name for name in names(case.kind) if name in found]
-    assert {each.stream for each in CASES if each.kind == case.kind} <= {*found}
-    return {stream: sentence for stream, sentence in found.items() if sentence}
+    results = checked(case.config, host.connection(case.login, password or case.password))
+    assert list(results) == [name for name in names(case.kind) if name in results]
+    assert {each.stream for each in CASES if each.kind == case.kind} <= {*results}
+    return {stream: sentence for stream, sentence in results.items() if sentence}
 
 
 @every_kind
@@ -90,18 +90,18 @@ def test_little_is_asked_however_much_is_there(host: RecordingHost, case: Stream
 @every_kind
 def test_a_credential_that_is_refused_is_told_for_every_stream(host: RecordingHost, case: StreamCase) -> None:
     host.show(case.vendor().app)
-    found = missing(host, case, WRONG)
-    assert {*found} == {*names(case.kind)} - {"events"}
-    assert [sentence for sentence in found.values() if "401, the credential is refused" not in sentence] == []
-    assert WRONG not in str(found)
+    results = missing(host, case, WRONG)
+    assert {*results} == {*names(case.kind)} - {"events"}
+    assert [sentence for sentence in results.values() if "401, the credential is refused" not in sentence] == []
+    assert WRONG not in str(results)
 
 
 @every_kind
 def test_a_server_that_is_down_is_told_for_every_stream(host: RecordingHost, case: StreamCase) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         nobody = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    found = checked(case.config, Connection("test", host=nobody, login=case.login, password=case.password))
-    assert {stream for stream, sentence in found.items() if "no complete response" in sentence} == {
+    results = checked(case.config, Connection("test", host=nobody, login=case.login, password=case.password))
+    assert {stream for stream, sentence in results.items() if "no complete response" in sentence} == {
         *names(case.kind)
     } - {"events"}
 
@@ -143,10 +143,10 @@ def test_a_scope_that_is_missing_at_shopify_is_named(host: RecordingHost, scope:
     shop = case.vendor()
     shop.scopes.remove(scope)
     host.show(shop.app)
-    found = missing(host, case)
-    assert {*found} >= streams
+    results = missing(host, case)
+    assert {*results} >= streams
     assert [
-        stream for stream, sentence in found.items() if f"scope {scope} is missing; it needs: " not in sentence
+        stream for stream, sentence in results.items() if f"scope {scope} is missing; it needs: " not in sentence
     ] == []
 
 
@@ -174,9 +174,9 @@ def test_a_privilege_that_is_missing_at_shopware_is_named(
     shop = case.vendor()
     shop.missing_privileges.add(privilege)
     host.show(shop.app)
-    found = missing(host, case)
-    assert {*found} == streams
-    assert [sentence for sentence in found.values() if f"role lacks {privilege}" not in sentence] == []
+    results = missing(host, case)
+    assert {*results} == streams
+    assert [sentence for sentence in results.values() if f"role lacks {privilege}" not in sentence] == []
 
 
 @pytest.mark.parametrize(
@@ -194,8 +194,8 @@ def test_a_scope_that_is_missing_at_sendgrid_is_named(
     monkeypatch.setattr(authorization, "READ_ONLY", tuple(each for each in authorization.READ_ONLY if each != scope))
     case = KINDS["sendgrid"]
     host.show(case.vendor().app)
-    told = f"the API key has no scope {scope}; it needs: {scope}"
-    expected = {stream: f"demo, stream {stream}: {told}" for stream in streams}
+    problem = f"the API key has no scope {scope}; it needs: {scope}"
+    expected = {stream: f"demo, stream {stream}: {problem}" for stream in streams}
     assert missing(host, case, "SG.demo-read-only") == expected
 
 
@@ -204,40 +204,40 @@ def test_message_activity_that_was_not_bought_is_named(host: RecordingHost) -> N
     esp = case.vendor()
     esp.faults.add(Fault("403", path="/v3/messages$", times=None))
     host.show(esp.app)
-    found = missing(host, case)
-    assert {*found} == {"messages"}
-    assert "403, the credential lacks the right; it needs: Email Activity, with the add-on" in found["messages"]
+    results = missing(host, case)
+    assert {*results} == {"messages"}
+    assert "403, the credential lacks the right; it needs: Email Activity, with the add-on" in results["messages"]
 
 
 def test_event_files_that_are_not_there_are_named(host: RecordingHost, tmp_path: Path) -> None:
     host.show(KINDS["sendgrid"].vendor().app)
-    about = ESP.model_copy(update={"event_files": f"{tmp_path}/secret"})
-    found = checked(about, host.connection())
-    assert {stream: sentence for stream, sentence in found.items() if sentence} == {
+    config = ESP.model_copy(update={"event_files": f"{tmp_path}/secret"})
+    results = checked(config, host.connection())
+    assert {stream: sentence for stream, sentence in results.items() if sentence} == {
         "events": "demo, stream events: event_files: nothing is there"
     }
 
 
 def test_files_are_looked_into(tmp_path: Path) -> None:
     orders = {"files": f"{tmp_path}/*.csv", "format": "csv", "columns": COLUMNS}
-    about = FileShop.model_validate({"kind": "files", **SHOP, "orders": orders})
+    config = FileShop.model_validate({"kind": "files", **SHOP, "orders": orders})
     file, long_ago = tmp_path / "orders.csv", time.time() - 3600
     file.write_text("id,at,total,email\n1,2017-12-01T12:00:00Z,1.50,p1@example.com\n")
     os.utime(file, (long_ago, long_ago))
-    assert checked(about, Connection("till")) == {"orders": ""}
+    assert checked(config, Connection("till")) == {"orders": ""}
     file.write_text("id,at,sum,email\n1,2017-12-01T12:00:00Z,1.50,p1@example.com\n")
     os.utime(file, (long_ago, long_ago))
-    assert "columns that are not there: total" in checked(about, Connection("till"))["orders"]
+    assert "columns that are not there: total" in checked(config, Connection("till"))["orders"]
 
 
 def test_a_database_is_asked_for_its_columns(tmp_path: Path) -> None:
     orders = {"query": "select id, at, total, email from orders", "columns": COLUMNS}
-    about = SqlShop.model_validate({"kind": "sql", **SHOP, "orders": orders})
-    at = Connection("till", kind="sqlite", host=str(tmp_path / "till.sqlite"))
-    assert "the database can't answer orders.query" in checked(about, at)["orders"]
+    config = SqlShop.model_validate({"kind": "sql", **SHOP, "orders": orders})
+    connection = Connection("till", kind="sqlite", host=str(tmp_path / "till.sqlite"))
+    assert "the database can't answer orders.query" in checked(config, connection)["orders"]
     with closing(sqlite3.connect(tmp_path / "till.sqlite")) as till:
         till.execute("create table orders (id integer, at text, total text, email text)")
-    assert checked(about, at) == {"orders": ""}
+    assert checked(config, connection) == {"orders": ""}
 
 
 def test_a_key_of_sendgrids_that_may_write_misses_nothing_and_nothing_is_written(host: RecordingHost) -> None:
@@ -275,11 +275,11 @@ def test_a_key_of_brevos_may_all_or_is_refused_and_nothing_is_written(host: Reco
     assert (brevo.contacts(), brevo.lists(), brevo.fields(), brevo.jobs(), brevo.account.folders) == before
 
 
-@pytest.mark.parametrize(("about", "vendor"), [(ESP, Esp), (BREVO, Brevo)], ids=["sendgrid", "brevo"])
-def test_a_provider_that_is_broken_is_told(host: RecordingHost, about: Any, vendor: Any) -> None:
+@pytest.mark.parametrize(("config", "vendor"), [(ESP, Esp), (BREVO, Brevo)], ids=["sendgrid", "brevo"])
+def test_a_provider_that_is_broken_is_reported(host: RecordingHost, config: Any, vendor: Any) -> None:
     provider = vendor()
     provider.faults.add(Fault("500", times=None))
     host.show(provider.app)
-    words = check.destination(about, host.connection(password="SG.demo"))
+    words = check.destination(config, host.connection(password="SG.demo"))
     assert words.startswith("destination: GET /v3/")
     assert words.endswith(": 500, the other side has a problem")

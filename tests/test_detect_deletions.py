@@ -102,14 +102,14 @@ def rows(url: str, statement: str) -> list[tuple[Any, ...]]:
 
 def marked(url: str, case: StreamCase, name: str = "demo") -> set[int]:
     """Which documents of a source are marked as vanished."""
-    found = rows(url, f"select source, is_deleted, doc from raw.{case.kind}__{case.stream}")
-    return {case.number(doc) for source, is_deleted, doc in found if source == name and is_deleted}
+    landed = rows(url, f"select source, is_deleted, doc from raw.{case.kind}__{case.stream}")
+    return {case.number(doc) for source, is_deleted, doc in landed if source == name and is_deleted}
 
 
 def loaded(url: str, case: StreamCase) -> dict[tuple[str, int], tuple[datetime, Any]]:
     """(source, number) → when the document last changed for us, and what it holds."""
-    found = rows(url, f"select source, doc, loaded_at, cursor_at from raw.{case.kind}__{case.stream}")
-    return {(source, case.number(doc)): (at, (doc, cursor_at)) for source, doc, at, cursor_at in found}
+    landed = rows(url, f"select source, doc, loaded_at, cursor_at from raw.{case.kind}__{case.stream}")
+    return {(source, case.number(doc)): (at, (doc, cursor_at)) for source, doc, at, cursor_at in landed}
 
 
 def last_loaded(before: dict[tuple[str, int], tuple[datetime, Any]]) -> datetime:
@@ -135,8 +135,10 @@ def test_what_vanished_is_marked_once_with_a_later_moment_and_nothing_else_is_to
     assert min(after["demo", n][0] for n in (3, 7)) > last_loaded(before)
     assert detected(url, host, case)[case.stream] == 0
     assert loaded(url, case) == after
-    told = f"select source, run_date, listed, vanished, returned from raw.deletion_check where stream = '{case.stream}'"
-    assert rows(url, told) == [("demo", NEXT_DAY, DOCUMENTS - 2, 0, 0)]
+    query = (
+        f"select source, run_date, listed, vanished, returned from raw.deletion_check where stream = '{case.stream}'"
+    )
+    assert rows(url, query) == [("demo", NEXT_DAY, DOCUMENTS - 2, 0, 0)]
 
 
 @one_of_each
@@ -297,17 +299,17 @@ def test_nights_of_other_shops_do_not_wait_while_one_is_listed(url: str, host: R
         yield from (f"demo/{n}" for n in range(1, DOCUMENTS))
 
     with warehouse.connect(url) as database:
-        found = warehouse.compare_listing(database, "woocommerce", "demo", "orders", ids())
+        check = warehouse.compare_listing(database, "woocommerce", "demo", "orders", ids())
         assert held == [(0,)]
-    assert found == warehouse.DeletionCheck(listed=DOCUMENTS - 1, known=DOCUMENTS, vanished=1, returned=0)
+    assert check == warehouse.DeletionCheck(listed=DOCUMENTS - 1, known=DOCUMENTS, vanished=1, returned=0)
 
 
 def test_a_document_that_is_listed_twice_counts_once(url: str, host: RecordingHost) -> None:
     host.show(ORDERS.vendor(2).app)
     land(url, host, ORDERS)
     with warehouse.connect(url) as database:
-        found = warehouse.compare_listing(database, "woocommerce", "demo", "orders", ["demo/1", "demo/9", "demo/1"])
-    assert found == warehouse.DeletionCheck(listed=2, known=2, vanished=1, returned=0)
+        check = warehouse.compare_listing(database, "woocommerce", "demo", "orders", ["demo/1", "demo/9", "demo/1"])
+    assert check == warehouse.DeletionCheck(listed=2, known=2, vanished=1, returned=0)
 
 
 def test_rows_that_leave_a_database_are_marked_and_those_without_a_key_are_no_matter(url: str, tmp_path: Path) -> None:

@@ -46,8 +46,8 @@ class House:
 
     def marked(self) -> list[str]:
         with psycopg.connect(self.database) as database:
-            found = database.execute("select id from raw.woocommerce__orders where is_deleted order by id")
-            return [key for (key,) in found]
+            ids = database.execute("select id from raw.woocommerce__orders where is_deleted order by id")
+            return [key for (key,) in ids]
 
 
 @pytest.fixture(scope="module")

@@ -243,15 +243,15 @@ def test_what_the_provider_has_refused_stands_in_the_plan_and_is_not_sent(world:
 def test_a_guard_trips_beyond_its_limit_and_small_lists_are_exempt(
     change: Change, limits: dict[str, Any], trips: list[str]
 ) -> None:
-    told = list(exceeded(AudienceLimits(**limits), change, from_members=1000))
-    assert len(told) == len(trips)
-    assert all(line.startswith("list 'VIP': ") for line in told)
-    assert all(part in whole for part, whole in zip(trips, told, strict=True))
+    reasons = list(exceeded(AudienceLimits(**limits), change, from_members=1000))
+    assert len(reasons) == len(trips)
+    assert all(line.startswith("list 'VIP': ") for line in reasons)
+    assert all(part in whole for part, whole in zip(trips, reasons, strict=True))
 
 
 def test_all_lists_together_have_limits_of_their_own() -> None:
-    told = list(exceeded(OverallLimits(max_created=10), Change(None, 2000, 11, 11, 2000), from_members=1000))
-    assert told == [
+    reasons = list(exceeded(OverallLimits(max_created=10), Change(None, 2000, 11, 11, 2000), from_members=1000))
+    assert reasons == [
         "all lists: 11 people would be new contacts, max_created is 10",
         "all lists: 2000 people would leave, 100% of 2000, max_removed_share is 50%",
     ]
@@ -264,7 +264,7 @@ def test_an_audience_goes_by_its_own_limits_where_it_has_any() -> None:
 
 
 @pytest.mark.parametrize(
-    ("guards", "told"),
+    ("guards", "reason"),
     [
         ({"audience": {"stop_if_emptied_from": 3}}, "list 'VIP': all of its 3 members would leave"),
         ({"from_members": 3, "audience": {"max_removed_share": 0.9}}, "list 'VIP': 3 people would leave, 100% of 3"),
@@ -272,13 +272,13 @@ def test_an_audience_goes_by_its_own_limits_where_it_has_any() -> None:
         ({"suppressions_may_be_empty": False}, "suppressions: there is not a single one"),
     ],
 )
-def test_a_tripped_guard_is_stored_with_the_run(world: World, guards: dict[str, Any], told: str) -> None:
+def test_a_tripped_guard_is_stored_with_the_run(world: World, guards: dict[str, Any], reason: str) -> None:
     world.want(*crowd(3, "vip"))
     world.night()
     world.want(Person(ADA, ["lapsed"]))
     run_id = world.plan(**guards)
     stopped_by = plan.stopped_by(world.url, run_id) or ""
-    assert stopped_by.startswith(told)
+    assert stopped_by.startswith(reason)
     assert len(world.planned(run_id)) == 4
     question = plan.question(world.url, run_id)
     assert all(f"- {limit}\n" in question for limit in stopped_by.split("; "))
@@ -315,9 +315,9 @@ def test_every_provider_that_is_read_must_tell_whom_not_to_write_to(world: World
     news = SendGridEsp(kind="sendgrid", connection="news")
     both = rules(suppressions_may_be_empty=False).model_copy(update={"additional_esps": {"news": news}})
     world.run("insert into raw.sendgrid__blocks values ('1', 'esp', null, '{}', now(), false)")
-    told = plan.stopped_by(world.url, plan.run(world.url, RUN_DATE, both)) or ""
+    reason = plan.stopped_by(world.url, plan.run(world.url, RUN_DATE, both)) or ""
     never = [f"suppressions of news: {stream} were never pulled" for stream in SUPPRESSIONS]
-    assert told.split("; ") == [
+    assert reason.split("; ") == [
         *never,
         "suppressions of news: there is not a single one, and suppressions_may_be_empty is false",
     ]
@@ -339,8 +339,8 @@ def test_a_critical_check_that_failed_stops_the_plan_of_its_night(world: World) 
 def test_a_night_before_one_that_was_delivered_would_turn_the_provider_back(world: World) -> None:
     world.want(Person(ADA, ["vip"]))
     world.night()
-    told = plan.stopped_by(world.url, world.plan(RUN_DATE - timedelta(days=1)))
-    assert told == f"the night of {RUN_DATE} was delivered already: 2017-12-29 would turn the provider back"
+    reason = plan.stopped_by(world.url, world.plan(RUN_DATE - timedelta(days=1)))
+    assert reason == f"the night of {RUN_DATE} was delivered already: 2017-12-29 would turn the provider back"
     assert plan.stopped_by(world.url, world.plan()) is None
 
 

@@ -38,8 +38,8 @@ def probed(new_database: NewDatabase, tmp_path_factory: pytest.TempPathFactory) 
     command = [sys.executable, "-m", "tests.plugin_probe"]
     done = subprocess.run(command, env=surroundings, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return result
 
 
 def test_it_is_in_the_navigation_and_costs_nothing_until_somebody_asks(probed: dict[str, Any]) -> None:
@@ -71,10 +71,10 @@ def test_who_may_look_at_airflow_sees_figures_and_who_may_edit_the_nights_sees_p
 
 
 def test_a_mistake_in_the_settings_is_told_on_the_page_and_leaves_airflow_alone(probed: dict[str, Any]) -> None:
-    found = probed["broken settings"]
-    assert found["page"]["status"] == 503
-    assert "timezon: unknown key" in found["page"]["text"]
-    assert (found["stranger"], found["airflow"], found["mended"]) == (401, 200, 200)
+    result = probed["broken settings"]
+    assert result["page"]["status"] == 503
+    assert "timezon: unknown key" in result["page"]["text"]
+    assert (result["stranger"], result["airflow"], result["fixed"]) == (401, 200, 200)
 
 
 def test_without_a_connection_of_its_own_the_page_says_which(probed: dict[str, Any]) -> None:

@@ -208,9 +208,9 @@ def test_it_runs_as_a_program_and_ends_when_it_is_told(tmp_path: Path) -> None:
         assert list(kept(tmp_path / "in").values()) == [EVENTS]
     finally:
         program.send_signal(signal.SIGTERM)
-        _, told = program.communicate(timeout=10)
-    assert "events kept: 2" in told
-    assert "example.com" not in told
+        _, output = program.communicate(timeout=10)
+    assert "events kept: 2" in output
+    assert "example.com" not in output
 
 
 def await_health(url: str) -> str:

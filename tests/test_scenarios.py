@@ -69,22 +69,22 @@ def written(folder: Path, *rows: dict[str, str], columns: list[str] = COLUMNS) -
     return path
 
 
-def problems(path: Path, given: Settings | None = None) -> list[str]:
+def problems(path: Path, config: Settings | None = None) -> list[str]:
     with pytest.raises(SettingsInvalid) as raised:
-        scenarios.check(given or shipped(), path)
+        scenarios.check(config or shipped(), path)
     first, *lines = str(raised.value).splitlines()
     assert first == f"{path}: {len(lines)} problem(s)"
     return lines
 
 
 def test_the_shipped_catalogue_is_valid_and_has_the_usual_contacts() -> None:
-    found = scenarios.check(shipped())
-    by_stage = {stage: {each.scenario for each in found if each.stage == stage} for stage in get_args(Stage)}
+    catalogue = scenarios.check(shipped())
+    by_stage = {stage: {each.scenario for each in catalogue if each.stage == stage} for stage in get_args(Stage)}
     assert all(USUAL[stage] <= by_stage[stage] for stage in USUAL)
-    assert {each.channel for each in found} == {"email", "paid", "social"}
-    assert {each.market for each in found} == {"b2c", "b2b", "both"}
-    assert {each.recognised_by for each in found} == {None, "list", "subject"}
-    assert len({each.name for each in found}) == len(found) == len({each.german_name for each in found})
+    assert {each.channel for each in catalogue} == {"email", "paid", "social"}
+    assert {each.market for each in catalogue} == {"b2c", "b2b", "both"}
+    assert {each.recognised_by for each in catalogue} == {None, "list", "subject"}
+    assert len({each.name for each in catalogue}) == len(catalogue) == len({each.german_name for each in catalogue})
 
 
 def test_triggers_are_those_that_dbt_knows() -> None:
@@ -180,15 +180,15 @@ def test_lists_are_those_of_audiences_and_opt_ins(tmp_path: Path) -> None:
 
 def test_every_problem_is_told_at_once(tmp_path: Path) -> None:
     twice = ROW | {"audience": "nobody", "after_days": "x", "race": "Act"}
-    found = problems(written(tmp_path, ROW, ROW | {"scenario": "second", "name": ""}, twice))
-    assert [each.split(": ", 2)[:2] for each in found] == [
+    messages = problems(written(tmp_path, ROW, ROW | {"scenario": "second", "name": ""}, twice))
+    assert [each.split(": ", 2)[:2] for each in messages] == [
         ["scenario_catalogue.csv line 3", "name"],
         ["scenario_catalogue.csv line 4", "after_days"],
         ["scenario_catalogue.csv line 4", "scenario"],
         ["scenario_catalogue.csv line 4", "audience"],
         ["scenario_catalogue.csv line 4", "race"],
     ]
-    assert found[2].endswith("'nudge' stands in line 2, too; each needs a name of its own")
+    assert messages[2].endswith("'nudge' stands in line 2, too; each needs a name of its own")
 
 
 def test_a_line_is_the_one_that_the_row_begins_on(tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ def pull(documents: int, *, source: str = "demo", run_date: date = RUN_DATE, cur
 
 
 def merged(url: str, *documents: tuple[str, object]) -> int:
-    """Land documents, given as key and content, and merge them; returns how many changed."""
+    """Land documents, by key and content, and merge them; returns how many changed."""
     rows = [
         (key, "demo", NOON, Jsonb(content), NOON + timedelta(seconds=n)) for n, (key, content) in enumerate(documents)
     ]
@@ -50,7 +50,7 @@ def merged(url: str, *documents: tuple[str, object]) -> int:
         return warehouse.merge(connection, "woocommerce", "landing_demo", pull(len(rows)))
 
 
-def found(url: str, statement: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+def query(url: str, statement: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
     with warehouse.connect(url) as connection:
         return connection.execute(statement.encode(), parameters).fetchall()
 
@@ -60,24 +60,24 @@ def test_preparing_can_be_repeated_and_done_by_several_at_once(database_url: str
         assert list(pool.map(lambda _: warehouse.prepare(database_url, STREAMS), range(4))) == [None] * 4
     schemas = "select distinct schemaname from pg_tables where schemaname !~ '^(pg_|information)'"
     made = {"raw", "quality", "delivery", "statistics", "access", "migrations"}
-    assert {name for (name,) in found(database_url, schemas)} == made
+    assert {name for (name,) in query(database_url, schemas)} == made
 
 
 def test_new_documents_are_added_and_the_landing_table_is_emptied(url: str) -> None:
     assert merged(url, ("demo/1", {"a": 1}), ("demo/2", {"a": 2})) == 2
-    assert found(url, "select id, source, doc, is_deleted from raw.woocommerce__orders order by 1") == [
+    assert query(url, "select id, source, doc, is_deleted from raw.woocommerce__orders order by 1") == [
         ("demo/1", "demo", {"a": 1}, False),
         ("demo/2", "demo", {"a": 2}, False),
     ]
-    assert found(url, "select * from landing_demo.woocommerce__orders") == []
+    assert query(url, "select * from landing_demo.woocommerce__orders") == []
 
 
 def test_a_document_that_is_the_same_keeps_its_moment_and_another_gets_a_later_one(url: str) -> None:
     moments = "select id, loaded_at from raw.woocommerce__orders"
     merged(url, ("demo/1", {"a": 1, "b": 2}), ("demo/2", {"a": 2}))
-    first = dict(found(url, moments))
+    first = dict(query(url, moments))
     assert merged(url, ("demo/1", {"b": 2, "a": 1}), ("demo/2", {"a": 3})) == 1
-    second = dict(found(url, moments))
+    second = dict(query(url, moments))
     assert second["demo/1"] == first["demo/1"] == first["demo/2"] < second["demo/2"]
 
 
@@ -86,7 +86,7 @@ def test_moments_rise_even_if_the_clock_is_put_back(url: str) -> None:
     with warehouse.connect(url) as connection:
         connection.execute("update raw.woocommerce__orders set loaded_at = '2099-01-01'")
     merged(url, ("demo/2", {"a": 2}))
-    assert found(url, "select loaded_at > '2099-01-01' from raw.woocommerce__orders where id = 'demo/2'") == [(True,)]
+    assert query(url, "select loaded_at > '2099-01-01' from raw.woocommerce__orders where id = 'demo/2'") == [(True,)]
 
 
 def test_one_merge_at_a_time_changes_a_table(url: str) -> None:
@@ -101,7 +101,7 @@ def test_one_merge_at_a_time_changes_a_table(url: str) -> None:
 
 def test_of_several_readings_the_last_counts(url: str) -> None:
     assert merged(url, ("demo/1", {"n": 1}), ("demo/1", {"n": 3}), ("demo/1", {"n": 2})) == 1
-    assert found(url, "select doc from raw.woocommerce__orders") == [({"n": 2},)]
+    assert query(url, "select doc from raw.woocommerce__orders") == [({"n": 2},)]
 
 
 def test_a_document_that_comes_back_is_deleted_no_more(url: str) -> None:
@@ -109,7 +109,7 @@ def test_a_document_that_comes_back_is_deleted_no_more(url: str) -> None:
     with warehouse.connect(url) as connection:
         connection.execute("update raw.woocommerce__orders set is_deleted = true")
     assert merged(url, ("demo/1", {"n": 1})) == 1
-    assert found(url, "select is_deleted from raw.woocommerce__orders") == [(False,)]
+    assert query(url, "select is_deleted from raw.woocommerce__orders") == [(False,)]
 
 
 def test_a_pull_without_documents_needs_no_landing_table_and_takes_nothing_from_an_old_one(url: str) -> None:
@@ -119,8 +119,8 @@ def test_a_pull_without_documents_needs_no_landing_table_and_takes_nothing_from_
         )
         assert warehouse.merge(connection, "woocommerce", "landing_demo", pull(0)) == 0
         assert warehouse.merge(connection, "woocommerce", "landing_of_nobody", pull(0, source="other")) == 0
-    assert found(url, "select * from raw.woocommerce__orders") == []
-    assert found(url, "select source, documents, changed from raw.pull order by 1") == [
+    assert query(url, "select * from raw.woocommerce__orders") == []
+    assert query(url, "select source, documents, changed from raw.pull order by 1") == [
         ("demo", 0, 0),
         ("other", 0, 0),
     ]
@@ -129,7 +129,7 @@ def test_a_pull_without_documents_needs_no_landing_table_and_takes_nothing_from_
 def test_a_pull_that_is_repeated_for_its_date_replaces_its_record(url: str) -> None:
     merged(url, ("demo/1", {"n": 1}), ("demo/2", {"n": 1}))
     merged(url, ("demo/1", {"n": 2}))
-    assert found(url, "select documents, changed from raw.pull") == [(1, 1)]
+    assert query(url, "select documents, changed from raw.pull") == [(1, 1)]
 
 
 def test_whatever_fails_before_the_commit_leaves_nothing(url: str) -> None:
@@ -139,7 +139,7 @@ def test_whatever_fails_before_the_commit_leaves_nothing(url: str) -> None:
         )
         assert warehouse.merge(connection, "woocommerce", "landing_demo", pull(1)) == 1
         connection.rollback()
-    assert found(url, "select id from raw.woocommerce__orders union all select source from raw.pull") == []
+    assert query(url, "select id from raw.woocommerce__orders union all select source from raw.pull") == []
 
 
 def test_the_cursor_of_a_stream_is_the_furthest_of_any_pull_of_its_source(url: str) -> None:
@@ -168,7 +168,7 @@ def test_moments_come_in_utc_wherever_the_server_lives(url: str) -> None:
         name = sql.Identifier(connection.info.dbname)
         connection.execute(sql.SQL("alter database {} set timezone = 'Asia/Tokyo'").format(name))
     moment = "select current_setting('timezone'), timestamptz '2017-12-31 12:00+00'"
-    assert found(url, moment) == [("UTC", NOON)]
+    assert query(url, moment) == [("UTC", NOON)]
 
 
 def test_a_warehouse_that_cannot_be_reached_is_tried_later_and_its_address_is_not_told() -> None:

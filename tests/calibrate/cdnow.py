@@ -23,8 +23,8 @@ def purchases(until: date) -> dict[str, dict[date, float]]:
     bought: dict[str, dict[date, float]] = defaultdict(lambda: defaultdict(float))
     (sample,) = [file for file in files("lifetimes") or () if file.name == "CDNOW_sample.txt"]
     for line in sample.read_text().splitlines():
-        _, customer, stated, _, amount = line.split()
-        day = date.fromisoformat(stated)
+        _, customer, iso_date, _, amount = line.split()
+        day = date.fromisoformat(iso_date)
         if day <= until:
             bought[customer][day] += float(amount)
     return bought
@@ -32,11 +32,11 @@ def purchases(until: date) -> dict[str, dict[date, float]]:
 
 def histories() -> Histories:
     """The customers as the papers see them, in weeks."""
-    told = [
+    histories = [
         (len(days) - 1, (max(days) - min(days)).days / WEEK, (FITTED_UNTIL - min(days)).days / WEEK)
         for days in purchases(FITTED_UNTIL).values()
     ]
-    (repeats, last, age), customers = np.unique(np.array(told).T, axis=1, return_counts=True)
+    (repeats, last, age), customers = np.unique(np.array(histories).T, axis=1, return_counts=True)
     return Histories(repeats, last, age, customers.astype(float))
 
 

@@ -32,7 +32,7 @@ def person(number: int) -> UUID:
 
 
 def rules(**rulesets: dict[str, Any]) -> settings.Settings:
-    """The marketer's file with these rule sets, in shops ``one`` and ``two``; days that are not given are ``DAYS``."""
+    """The marketer's file with these rule sets, in shops ``one`` and ``two``; days that are not set are ``DAYS``."""
     shop = {"kind": "woocommerce", "connection": "shop", "timezone": "Europe/Zurich", "currency": "CHF"}
     return settings.parse(
         {
@@ -40,7 +40,7 @@ def rules(**rulesets: dict[str, Any]) -> settings.Settings:
             "currency": "CHF",
             "shops": {"one": shop, "two": shop},
             "esp": {"kind": "sendgrid", "connection": "esp"},
-            "stages": {"rulesets": {name: {**DAYS, **given} for name, given in rulesets.items()}},
+            "stages": {"rulesets": {name: {**DAYS, **days} for name, days in rulesets.items()}},
             "audiences": {"all": {"list": "All", "stages": ["active"]}},
         }
     )

@@ -32,21 +32,21 @@ def shop(marts: Marts) -> Marts:
 
 def stored(marts: Marts, version: int) -> dict[str, Any]:
     ((row,),) = marts.rows("select to_jsonb(m) from statistics.customer_model as m where version = %s", version)
-    found: dict[str, Any] = row
-    return found
+    stored_fit: dict[str, Any] = row
+    return stored_fit
 
 
 def test_the_warehouses_customers_give_the_published_model(shop: Marts) -> None:
     version = customer_model.fit(shop.url, cdnow.FITTED_UNTIL)
-    found = stored(shop, version)
-    assert (found["model"], found["fitted_for"], found["customers"]) == ("mbg_nbd", "1997-09-30", 2357)
-    assert [found["r"], found["alpha"] / 7, found["a"], found["b"]] == pytest.approx(
+    stored_fit = stored(shop, version)
+    assert (stored_fit["model"], stored_fit["fitted_for"], stored_fit["customers"]) == ("mbg_nbd", "1997-09-30", 2357)
+    assert [stored_fit["r"], stored_fit["alpha"] / 7, stored_fit["a"], stored_fit["b"]] == pytest.approx(
         [0.525, 6.183, 0.891, 1.614], abs=6e-4
     )
-    assert found["spend_customers"] > 900
-    assert found["spend_q"] > 1
-    assert found["report"]["akaike"] == pytest.approx(8 - 2 * found["log_likelihood"])
-    assert found["report"]["largest_outlook_error"] < 1e-6
+    assert stored_fit["spend_customers"] > 900
+    assert stored_fit["spend_q"] > 1
+    assert stored_fit["report"]["akaike"] == pytest.approx(8 - 2 * stored_fit["log_likelihood"])
+    assert stored_fit["report"]["largest_outlook_error"] < 1e-6
 
 
 def test_both_models_can_be_asked_for_and_the_newest_has_the_highest_number(shop: Marts) -> None:
@@ -66,21 +66,21 @@ def test_sql_reckons_with_the_stored_nodes_what_the_closed_form_gives(shop: Mart
     ]
     for repeats, age in ((0, 1), (0, 500), (1, 30), (10, 200), (29, 540), (300, 4000)):
         ((by_sql,),) = shop.rows(OUTLOOK, age, age, repeats, version, repeats)
-        told = purchases.Histories(*(np.array([value], dtype=float) for value in (repeats, age, age, 1)))
-        assert by_sql == pytest.approx(float(purchases.expected_if_alive(fitted, 365, told)[0]), rel=1e-6)
+        history = purchases.Histories(*(np.array([value], dtype=float) for value in (repeats, age, age, 1)))
+        assert by_sql == pytest.approx(float(purchases.expected_if_alive(fitted, 365, history)[0]), rel=1e-6)
 
 
 def test_what_was_held_out_is_told_beside_what_was_expected(shop: Marts) -> None:
-    found = stored(shop, customer_model.fit(shop.url, cdnow.LAST_DAY))["report"]["held_out"]
+    stored_fit = stored(shop, customer_model.fit(shop.url, cdnow.LAST_DAY))["report"]["held_out"]
     cut = date(1998, 1, 1)
-    assert (found["until"], found["days"], found["customers"]) == ("1998-01-01", 180, 2357)
+    assert (stored_fit["until"], stored_fit["days"], stored_fit["customers"]) == ("1998-01-01", 180, 2357)
     bought = cdnow.purchases(cdnow.LAST_DAY)
-    assert found["actual"] == sum(on > cut for days in bought.values() for on in days)
-    assert found["expected"] == pytest.approx(found["actual"], rel=0.15)
-    groups = found["by_repeats"]
+    assert stored_fit["actual"] == sum(on > cut for days in bought.values() for on in days)
+    assert stored_fit["expected"] == pytest.approx(stored_fit["actual"], rel=0.15)
+    groups = stored_fit["by_repeats"]
     assert [group["repeats"] for group in groups] == list(range(8))
     for figure in ("customers", "actual"):
-        assert sum(group[figure] for group in groups) == found[figure]
+        assert sum(group[figure] for group in groups) == stored_fit[figure]
 
 
 def test_a_short_history_holds_nothing_out(shop: Marts) -> None:
@@ -124,8 +124,8 @@ def test_an_empty_shop_stops_the_fit(marts: Marts) -> None:
 
 def test_without_money_there_is_a_model_of_purchases_and_none_of_spending(shop: Marts) -> None:
     shop.database.execute(b"update marts.purchase_days set net = 0")
-    found = stored(shop, customer_model.fit(shop.url, cdnow.FITTED_UNTIL))
-    assert (found["spend_p"], found["spend_log_likelihood"], found["spend_customers"]) == (None, None, 0)
+    stored_fit = stored(shop, customer_model.fit(shop.url, cdnow.FITTED_UNTIL))
+    assert (stored_fit["spend_p"], stored_fit["spend_log_likelihood"], stored_fit["spend_customers"]) == (None, None, 0)
 
 
 def test_a_model_is_stored_whole_or_not_at_all(shop: Marts, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,5 +141,5 @@ def test_the_shops_of_one_day_make_one_purchase_day_and_only_days_with_money_hav
     marts.buys(1, [20], net=0)
     marts.buys(1, [30], net=-3)
     read = customer_model.read(marts.url, day(25), day(30))
-    told = [read.repeats, read.last, read.age, read.later, read.valued_days, read.mean_value]
-    assert [float(each[0]) for each in told] == [2, 20, 25, 1, 2, 10]
+    history = [read.repeats, read.last, read.age, read.later, read.valued_days, read.mean_value]
+    assert [float(each[0]) for each in history] == [2, 20, 25, 1, 2, 10]

@@ -1,4 +1,4 @@
-"""A maximum is found, or it is said that there is none."""
+"""A maximum is found, or an error says that there is none."""
 
 import numpy as np
 import pytest

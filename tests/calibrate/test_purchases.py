@@ -23,20 +23,20 @@ CDNOW = {
 YEAR = 365
 
 
-def customers(*told: tuple[float, float, float]) -> Histories:
-    repeats, last, age = np.array(told, dtype=float).T
+def customers(*observed: tuple[float, float, float]) -> Histories:
+    repeats, last, age = np.array(observed, dtype=float).T
     return Histories(repeats, last, age, np.ones_like(repeats))
 
 
 def grid() -> Histories:
     """Every number of repeats with every age that has room for them; of these, the newest are the hardest."""
-    told = [
+    observed = [
         (repeats, age, age)
         for repeats in (0, 1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144, 233, 300)
         for age in (1, 2, 5, 10, 20, 50, 100, 200, 365, 1000, 4000)
         if repeats <= age
     ]
-    return customers(*told)
+    return customers(*observed)
 
 
 @pytest.mark.parametrize(
@@ -49,9 +49,9 @@ def grid() -> Histories:
 def test_the_fit_on_cdnow_is_the_published_one(model: Model, published: tuple[float, ...], likelihood: float) -> None:
     histories = cdnow.histories()
     assert histories.customers.sum() == 2357
-    found = purchases.fit(model, histories)
-    assert (found.r, found.alpha, found.a, found.b) == pytest.approx(published, abs=6e-4)
-    assert purchases.log_likelihood(found, histories) == pytest.approx(likelihood, abs=0.05)
+    estimate = purchases.fit(model, histories)
+    assert (estimate.r, estimate.alpha, estimate.a, estimate.b) == pytest.approx(published, abs=6e-4)
+    assert purchases.log_likelihood(estimate, histories) == pytest.approx(likelihood, abs=0.05)
 
 
 def test_the_unit_of_time_changes_nothing_but_alpha() -> None:
@@ -96,11 +96,11 @@ def test_the_slopes_are_those_of_the_likelihood(model: Model) -> None:
 
 
 @pytest.mark.parametrize("model", MODELS)
-@pytest.mark.parametrize("told", [(0, 0, 50), (1, 10, 20), (7, 90, 365)])
+@pytest.mark.parametrize("observed", [(0, 0, 50), (1, 10, 20), (7, 90, 365)])
 def test_the_closed_form_is_the_mean_over_the_chances_of_dropping_out(
-    model: Model, told: tuple[float, float, float]
+    model: Model, observed: tuple[float, float, float]
 ) -> None:
-    fitted, (repeats, _, age) = CDNOW[model], told
+    fitted, (repeats, _, age) = CDNOW[model], observed
     density = beta(fitted.a, fitted.b + fitted.dropouts(np.array(repeats)))
 
     def expected(dropout: float) -> float:
@@ -108,7 +108,7 @@ def test_the_closed_form_is_the_mean_over_the_chances_of_dropping_out(
         return float(density.pdf(dropout)) * (1 - none) / dropout
 
     exact, _ = quad(expected, 0, 1, limit=500)
-    assert purchases.expected_if_alive(fitted, YEAR, customers(told)) == pytest.approx([exact], rel=1e-6)
+    assert purchases.expected_if_alive(fitted, YEAR, customers(observed)) == pytest.approx([exact], rel=1e-6)
 
 
 def test_the_closed_form_is_the_published_one_where_that_can_be_reckoned() -> None:
@@ -122,19 +122,20 @@ def test_the_closed_form_is_the_published_one_where_that_can_be_reckoned() -> No
 
 
 def test_the_closed_form_passes_smoothly_through_its_gap() -> None:
-    told = customers((3, 40, 60))
-    below, at, above = (
-        float(purchases.expected_if_alive(replace(CDNOW["mbg_nbd"], a=a), YEAR, told)[0]) for a in (0.999, 1.0, 1.001)
+    observed = customers((3, 40, 60))
+    below, middle, above = (
+        float(purchases.expected_if_alive(replace(CDNOW["mbg_nbd"], a=a), YEAR, observed)[0])
+        for a in (0.999, 1.0, 1.001)
     )
-    assert at == pytest.approx((below + above) / 2, rel=1e-5)
+    assert middle == pytest.approx((below + above) / 2, rel=1e-5)
 
 
 @pytest.mark.parametrize("size", [50.0, 700.0, 90_000.0])
 def test_the_closed_form_holds_where_all_drop_out_alike(size: float) -> None:
-    alike, told = Parameters("mbg_nbd", 0.5, 40.0, size, 2 * size), customers((3, 40, 60), (1, 1, 1))
-    one_in_three, known = 1 / 3, 40 + told.age
-    limit = (1 - (known / (known + YEAR * one_in_three)) ** (0.5 + told.repeats)) / one_in_three
-    assert purchases.expected_if_alive(alike, YEAR, told) == pytest.approx(limit, rel=5 / size)
+    alike, observed = Parameters("mbg_nbd", 0.5, 40.0, size, 2 * size), customers((3, 40, 60), (1, 1, 1))
+    one_in_three, known = 1 / 3, 40 + observed.age
+    limit = (1 - (known / (known + YEAR * one_in_three)) ** (0.5 + observed.repeats)) / one_in_three
+    assert purchases.expected_if_alive(alike, YEAR, observed) == pytest.approx(limit, rel=5 / size)
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -166,14 +167,14 @@ def test_the_nodes_are_chances_whose_mean_and_variance_are_the_densitys(
 @settings(max_examples=50)
 @given(
     model=st.sampled_from(MODELS),
-    told=st.lists(st.tuples(st.integers(0, 50), st.integers(0, 500), st.integers(0, 500)), min_size=1, max_size=5),
+    observed=st.lists(st.tuples(st.integers(0, 50), st.integers(0, 500), st.integers(0, 500)), min_size=1, max_size=5),
     a=st.floats(0.05, 20),
     r=st.floats(0.05, 20),
 )
 def test_chances_are_chances_and_nobody_is_expected_to_come_less_than_never(
-    model: Model, told: list[tuple[int, int, int]], a: float, r: float
+    model: Model, observed: list[tuple[int, int, int]], a: float, r: float
 ) -> None:
-    histories = customers(*[(x, silent * (x > 0), silent + age) for x, silent, age in told])
+    histories = customers(*[(x, silent * (x > 0), silent + age) for x, silent, age in observed])
     fitted = Parameters(model, r, 30.0, a, 2.0)
     alive = purchases.probability_alive(fitted, histories)
     assert all((alive >= 0) & (alive <= 1))
@@ -184,15 +185,15 @@ def test_chances_are_chances_and_nobody_is_expected_to_come_less_than_never(
 @pytest.mark.parametrize("model", MODELS)
 def test_a_fit_finds_what_made_the_data(model: Model) -> None:
     made = Parameters(model, 0.8, 40.0, 0.7, 2.5)
-    found = purchases.fit(model, lived(made, 8_000))
+    estimate = purchases.fit(model, lived(made, 8_000))
     for name in ("r", "alpha", "a", "b"):
-        assert getattr(found, name) == pytest.approx(getattr(made, name), rel=0.2)
+        assert getattr(estimate, name) == pytest.approx(getattr(made, name), rel=0.2)
 
 
 def lived(made: Parameters, count: int) -> Histories:
     """Customers who came within three years, drawn by the model's own story."""
     dice = np.random.default_rng(7)
-    told = []
+    observed = []
     for age in dice.integers(200, 1000, count):
         rate, dropout = dice.gamma(made.r, 1 / made.alpha), dice.beta(made.a, made.b)
         repeats, last, now = 0, 0.0, 0.0
@@ -202,5 +203,5 @@ def lived(made: Parameters, count: int) -> Histories:
             if now > age:
                 break
             repeats, last, gone = repeats + 1, now, dice.random() < dropout
-        told.append((repeats, last, age))
-    return customers(*told)
+        observed.append((repeats, last, age))
+    return customers(*observed)

@@ -155,7 +155,7 @@ def test_only_the_rule_sets_own_shops_and_customers_are_asked_and_only_up_to_the
         "people": {"customers": "b2c"},
         "all": {},
     }
-    settings = file(**{name: {"min_gaps": 1, **given} for name, given in asked.items()})
+    settings = file(**{name: {"min_gaps": 1, **rule} for name, rule in asked.items()})
     assert rules.freeze(marts.url, settings, TODAY) == {"here": 3, "there": 1, "firms": 1, "people": 3, "all": 4}
     means = dict(marts.rows("select ruleset, mean_gap_days from statistics.ruleset_version where gaps > 0"))
     assert means == pytest.approx({"here": 50 / 3, "there": 5, "firms": 30, "people": 20 / 3, "all": 12.5})
@@ -211,11 +211,11 @@ def test_gaps_are_counted_as_by_the_book(marts: Marts, purchases: dict[int, set[
     marts.begin()
     for number, days in purchases.items():
         marts.buys(number, days)
-    found = measured(marts)
+    figures = measured(marts)
     gaps, mean, credibility, quantiles = recounted(purchases)
-    assert (found.gaps, found.quantiles) == (gaps, quantiles)
-    assert found.mean == pytest.approx(mean)
-    assert found.credibility == pytest.approx(credibility, rel=1e-6)
+    assert (figures.gaps, figures.quantiles) == (gaps, quantiles)
+    assert figures.mean == pytest.approx(mean)
+    assert figures.credibility == pytest.approx(credibility, rel=1e-6)
 
 
 @given(days=st.lists(st.integers(0, 50), min_size=3, max_size=3).map(sorted))

@@ -71,7 +71,7 @@ def test_on_its_own_day_a_score_is_the_fifth_that_a_buyer_is_in(
     marts.begin()
     for number, (days, net) in enumerate(buyers):
         marts.buys(number, days, net=net)
-    found = cuts(marts, scores.freeze(marts.url, TODAY))
+    frozen_cuts = cuts(marts, scores.freeze(marts.url, TODAY))
     values = {
         "recency": [max(days) - 400 for days, _ in buyers],
         "frequency": [len(days) for days, _ in buyers],
@@ -80,7 +80,7 @@ def test_on_its_own_day_a_score_is_the_fifth_that_a_buyer_is_in(
     for metric, each in values.items():
         for value in each:
             fifth = -(-5 * sum(other <= value for other in each) // len(each))
-            assert 1 + sum(value >= cut for cut in found[metric]) == fifth
+            assert 1 + sum(value >= cut for cut in frozen_cuts[metric]) == fifth
 
 
 def test_the_date_is_the_days_of_recency(marts: Marts) -> None:

@@ -17,15 +17,15 @@ CDNOW = Parameters(6.25, 3.74, 15.44)
 def test_the_fit_on_cdnow_is_the_published_one() -> None:
     spend = cdnow.spend()
     assert len(spend.mean) == 946
-    found = spending.fit(spend)
-    assert (found.p, found.q, found.gamma) == pytest.approx((6.25, 3.74, 15.44), abs=6e-3)
-    assert spending.log_likelihood(found, spend) == pytest.approx(-4055.92, abs=0.01)
+    fitted = spending.fit(spend)
+    assert (fitted.p, fitted.q, fitted.gamma) == pytest.approx((6.25, 3.74, 15.44), abs=6e-3)
+    assert spending.log_likelihood(fitted, spend) == pytest.approx(-4055.92, abs=0.01)
 
 
 def test_the_currency_changes_nothing_but_gamma() -> None:
     spend = cdnow.spend()
-    found, in_cents = (spending.fit(each) for each in (spend, replace(spend, mean=spend.mean * 100)))
-    assert (in_cents.p, in_cents.q, in_cents.gamma / 100) == pytest.approx((found.p, found.q, found.gamma), rel=1e-4)
+    fitted, in_cents = (spending.fit(each) for each in (spend, replace(spend, mean=spend.mean * 100)))
+    assert (in_cents.p, in_cents.q, in_cents.gamma / 100) == pytest.approx((fitted.p, fitted.q, fitted.gamma), rel=1e-4)
 
 
 def test_the_slopes_are_those_of_the_likelihood() -> None:

@@ -42,10 +42,12 @@ def test_a_plan_that_was_stopped_is_sent_only_when_it_is_approved(world: World) 
     world.esp.faults.requests.clear()
     with pytest.raises(GuardTripped, match=r"run 1 is stopped before the first call \(nobody was asked\)"):
         world.deliver(run_id, destination)
-    for by, is_approved, said in (("eve", False, "rejected"), (None, True, "unanswered")):
+    for by, is_approved, answer in (("eve", False, "rejected"), (None, True, "unanswered")):
         plan.record_approval(world.url, run_id, by=by, is_approved=is_approved)
-        assert world.rows("select answer, answered_by, answered_at is not null from delivery.run") == [(said, by, True)]
-        with pytest.raises(GuardTripped, match=said):
+        assert world.rows("select answer, answered_by, answered_at is not null from delivery.run") == [
+            (answer, by, True)
+        ]
+        with pytest.raises(GuardTripped, match=answer):
             world.deliver(run_id, destination)
     assert not world.esp.faults.requests
     plan.record_approval(world.url, run_id, by="ada", is_approved=True)
@@ -103,14 +105,14 @@ def test_no_log_and_no_error_tells_an_address_a_payload_or_a_token(
     for name in ("lifecycle", "python_http_client"):
         caplog.set_level(logging.DEBUG, logger=name)
     world.want(*crowd(2, "vip", lifecycle_last_category="heliotrope"), Person("000", ["lapsed"]))
-    told = []
+    errors = []
     for method in ("PUT", "DELETE", "POST"):
         world.esp.faults.add(*([Fault(kind, method=method, times=2)] if kind else []))
         try:
             world.night()
         except LifecycleError as error:
-            told.append("".join(traceback.format_exception(error)) + repr(error.__context__))
+            errors.append("".join(traceback.format_exception(error)) + repr(error.__context__))
         world.want(*crowd(1, "lapsed", lifecycle_last_category="heliotrope"))
-    text = "\n".join([*told, caplog.text, *(repr(record.args) for record in caplog.records)])
+    text = "\n".join([*errors, caplog.text, *(repr(record.args) for record in caplog.records)])
     assert "run " in text
     assert [secret for secret in ("example.com", "000", "heliotrope", KEY, "Bearer") if secret in text] == []

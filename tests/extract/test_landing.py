@@ -76,9 +76,9 @@ def test_a_document_is_landed_as_it_came_under_its_source_and_key(url: str, host
     shop.put_order({**order, "billing": {"email": " Ada@Example.com "}, "line_items": [], "coupon": None})
     host.show(shop.app)
     pull(url, host)
-    found = rows(url, "select source, cursor_at, doc, is_deleted from raw.woocommerce__orders where id = 'demo/7'")
+    landed = rows(url, "select source, cursor_at, doc, is_deleted from raw.woocommerce__orders where id = 'demo/7'")
     document = {**order, "billing": {"email": " Ada@Example.com "}, "line_items": [], "coupon": None}
-    assert found == [("demo", datetime(2017, 12, 1, 9, tzinfo=UTC), document, False)]
+    assert landed == [("demo", datetime(2017, 12, 1, 9, tzinfo=UTC), document, False)]
 
 
 def test_of_a_document_that_comes_twice_the_later_reading_counts(url: str, host: RecordingHost) -> None:
@@ -139,8 +139,8 @@ def test_what_the_warehouse_refuses_is_told_without_the_rows(
     host.show(ORDERS.vendor(1).app)
     with pytest.raises(RetryLater, match="could not be landed") as raised:
         pull(url, host)
-    told = f"{raised.value} {caplog.text} {''.join(capfd.readouterr())}"
-    assert not [word for word in PRIVATE if word in told]
+    output = f"{raised.value} {caplog.text} {''.join(capfd.readouterr())}"
+    assert not [word for word in PRIVATE if word in output]
 
 
 def test_the_working_folder_is_ours_alone_and_goes_with_the_pull(url: str, host: RecordingHost, tmp_path: Path) -> None:
@@ -162,14 +162,14 @@ def test_progress_is_told_in_pages_documents_rate_and_what_is_to_come(
     extract.land(url, "demo", "sendgrid", [BOUNCES.open(host)], RUN_DATE)
     host.show(ORDERS.vendor(25).app)
     extract.land(url, "demo", "woocommerce", [ORDERS.open(host)], RUN_DATE)
-    told = [re.sub(r"\d+ a second", "N a second", line) for line in caplog.messages if "a second" in line]
-    assert told[-4:] == [
+    progress = [re.sub(r"\d+ a second", "N a second", line) for line in caplog.messages if "a second" in line]
+    assert progress[-4:] == [
         "demo, stream orders: 1 pages, 10 documents, N a second, 15 to come",
         "demo, stream orders: 2 pages, 20 documents, N a second, 5 to come",
         "demo, stream orders: 3 pages, 25 documents, N a second, 0 to come",
         "demo, stream orders, whole: 3 pages, 25 documents, N a second, 0 to come",
     ]
-    assert re.fullmatch(r"demo, stream bounces, whole: \d pages, 25 documents, N a second", told[-5])
+    assert re.fullmatch(r"demo, stream bounces, whole: \d pages, 25 documents, N a second", progress[-5])
     assert not [word for word in PRIVATE if word in caplog.text]
 
 

@@ -60,8 +60,8 @@ def test_a_part_is_read_once_and_a_new_version_of_it_anew(url: str) -> None:
     folder.files |= {"a": ("2", [page(1, paid=True), page(5)]), "c": ("1", [])}
     assert (folder.land(url, run_date=NEXT_DAY), folder.read) == (2, ["a", "c"])
     assert rows(url, PARTS) == [("a", "2", 2, 0), ("b", "1", 1, 0), ("c", "1", 0, 0)]
-    found = dict(rows(url, "select id, doc from raw.files__orders"))
-    assert found == {f"demo/{n}": {"id": n} for n in (2, 3, 4, 5)} | {"demo/1": {"id": 1, "paid": True}}
+    landed = dict(rows(url, "select id, doc from raw.files__orders"))
+    assert landed == {f"demo/{n}": {"id": n} for n in (2, 3, 4, 5)} | {"demo/1": {"id": 1, "paid": True}}
     assert not rows(url, "select * from raw.files__orders where is_deleted")
 
 

@@ -125,8 +125,8 @@ def test_a_change_that_is_dated_in_the_future_does_not_move_the_cursor_there(url
 
 def test_dates_that_no_calendar_knows_are_no_changes(url: str, host: RecordingHost) -> None:
     shop = Shop()
-    stated = ["0000-00-00T00:00:00", "soon", "", None, 20171231, "0001-01-01T00:00:00+14:00"]
-    documents = [{"id": n, "date_modified_gmt": moment} for n, moment in enumerate(stated, 1)]
+    moments = ["0000-00-00T00:00:00", "soon", "", None, 20171231, "0001-01-01T00:00:00+14:00"]
+    documents = [{"id": n, "date_modified_gmt": moment} for n, moment in enumerate(moments, 1)]
     host.show(answering(shop.app, "/orders", json.dumps(documents).encode()))
     assert pull(url, host)["orders"] == 6
     assert rows(url, "select cursor_at from raw.woocommerce__orders where cursor_at is not null") == []

@@ -127,8 +127,8 @@ class Installation:
             yield self
 
     def _show(self, orders: Any, before: Any) -> None:
-        for shop, found in orders.items():
-            for each in found:
+        for shop, documents in orders.items():
+            for each in documents:
                 if not before or each not in before[shop]:
                     self.shops[shop].put_order(each)
 

@@ -120,7 +120,7 @@ def _by_person(rows: Rows, *columns: str) -> dict[UUID, Any]:
 
 
 def but_for_corrections(marts: dict[str, Rows]) -> dict[str, Rows]:
-    """Without what the blind night in between makes a late finding: its day had been told without one shop."""
+    """Without what the blind night in between makes a late finding: its day was computed without one shop."""
     late = {"stage_transitions": ("cause", "corrected_on"), "customers": ("is_late_entry",)}
     return {
         name: [{column: value for column, value in row.items() if column not in late.get(name, ())} for row in rows]
@@ -141,11 +141,11 @@ def test_persons_purchases_and_orders_of_nobody_are_those_of_the_recount(night: 
     assert _by_person(night.marts["persons"], "email", "first_seen_on") == {
         key: (who.email, who.first_seen_on) for key, who in people.items()
     }
-    found = {
+    built = {
         (row["person_id"], row["shop"], row["business_day"]): (row["orders"], row["net"])
         for row in night.marts["purchase_days"]
     }
-    assert found == {
+    assert built == {
         (key, *day): (len(sums), sum(sums, Decimal(0))) for key, who in people.items() for day, sums in who.days.items()
     }
 
@@ -153,12 +153,12 @@ def test_persons_purchases_and_orders_of_nobody_are_those_of_the_recount(night: 
 @on("first", "second", "blind")
 def test_everybody_is_in_the_stage_of_the_recount_on_every_day(night: Left) -> None:
     people, until = night.on_run_date(), night.run_date + timedelta(days=town.LOST + 5)
-    found: dict[UUID, dict[date, str]] = {key: {} for key in people}
+    built: dict[UUID, dict[date, str]] = {key: {} for key in people}
     for row in night.marts["stage_intervals"]:
         end = row["valid_to"] or until + timedelta(days=1)
         for number in range((end - row["valid_from"]).days):
-            found[row["person_id"]][row["valid_from"] + timedelta(days=number)] = row["stage"]
-    assert found == {key: who.history(until) for key, who in people.items()}
+            built[row["person_id"]][row["valid_from"] + timedelta(days=number)] = row["stage"]
+    assert built == {key: who.history(until) for key, who in people.items()}
     stages = {key: stage for key, (stage,) in _by_person(night.marts["customers"], "stage").items()}
     assert stages == {key: who.stage(night.run_date) for key, who in people.items()}
 
@@ -186,8 +186,8 @@ def test_audiences_and_the_providers_lists_hold_exactly_those_of_the_recount(nig
     people = night.on_run_date()
     before = [] if night is first else [(first.on_run_date(), FIRST)]
     expected = set(town.members(night.scene, people, night.run_date, *before))
-    found = {(row["audience"], row["person_id"], row["is_holdout"]) for row in night.marts["audience_members"]}
-    assert found == expected
+    built = {(row["audience"], row["person_id"], row["is_holdout"]) for row in night.marts["audience_members"]}
+    assert built == expected
     assert {audience for audience, _, _ in expected} == set(town.AUDIENCES)
     wanted: dict[str, set[str | None]] = {rule["list"]: set() for rule in town.AUDIENCES.values()}
     for audience, key, is_held_out in expected:

@@ -98,8 +98,11 @@ class Scene:
         """What each shop and the provider (``esp``) show at a moment of their own."""
         esp = moments["esp"]
         return Scene(
-            {shop: [d for d in found if instant_of(d) <= moments[shop]] for shop, found in self.orders.items()},
-            {shop: [d for d in found if instant_of(d) <= moments[shop]] for shop, found in self.accounts.items()},
+            {shop: [d for d in listed if instant_of(d) <= moments[shop]] for shop, listed in self.orders.items()},
+            {
+                shop: [d for d in documents if instant_of(d) <= moments[shop]]
+                for shop, documents in self.accounts.items()
+            },
             [contact for contact in self.contacts if contact.created_at <= esp],
             [row for row in self.suppressions if row[2] <= esp],
         )
@@ -235,7 +238,7 @@ def changed(scene: Scene) -> Scene:
     people = recount(scene.at(dict.fromkeys((*ZONES, "esp"), starts_at(FIRST))), FIRST)[0]
     regulars = sorted(who.email for who in people.values() if who.email and who.stage(FIRST) == "active")
     leavers = [email for email in regulars if email not in WRONG + IMPOSSIBLE][:3]
-    orders = {shop: list(found) for shop, found in scene.orders.items()}
+    orders = {shop: list(documents) for shop, documents in scene.orders.items()}
     paid = [place for place, each in enumerate(orders["newyork"]) if each["status"] == "completed"][:40:4]
     for place in paid[::2]:
         orders["newyork"][place] = orders["newyork"][place] | touched | {"status": "cancelled"}

@@ -26,7 +26,7 @@ def suites(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def told(caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]) -> Callable[[], str]:
+def output(caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]) -> Callable[[], str]:
     """Everything that was logged, down to debug messages, or printed."""
     caplog.set_level(logging.DEBUG)
     return lambda: "".join([caplog.text, *capfd.readouterr()])

@@ -123,7 +123,7 @@ UNEXPECTED_LEAK = {
 def test_a_check_that_cannot_be_made_is_critical_and_quotes_no_data(
     url: str,
     suites: Path,
-    told: Callable[[], str],
+    output: Callable[[], str],
     query: str,
     expectation: dict[str, Any],
     parameters: str,
@@ -135,10 +135,10 @@ def test_a_check_that_cannot_be_made_is_critical_and_quotes_no_data(
     assert rows(url, "select severity, success, observed from quality.result") == [
         ("critical", False, f"error: {error}")
     ]
-    assert "@" not in "".join([*traceback.format_exception(caught.value), told()])
+    assert "@" not in "".join([*traceback.format_exception(caught.value), output()])
 
 
-def test_an_address_in_a_result_is_only_counted(url: str, suites: Path, told: Callable[[], str]) -> None:
+def test_an_address_in_a_result_is_only_counted(url: str, suites: Path, output: Callable[[], str]) -> None:
     in_set = {"type": "expect_column_values_to_be_in_set", "kwargs": {"column": "email", "value_set": ["x"]}}
     common = {"type": "expect_column_most_common_value_to_be_in_set", "kwargs": in_set["kwargs"]}
     unexpected = {
@@ -150,7 +150,7 @@ def test_an_address_in_a_result_is_only_counted(url: str, suites: Path, told: Ca
         run(url, "marts")
     stored = rows(url, "select observed from quality.result order by expectation")
     assert stored == [("1200 of 1200 unexpected",), (None,), ("1200",)]
-    assert "@" not in f"{caught.value} {told()}"
+    assert "@" not in f"{caught.value} {output()}"
 
 
 def test_a_warehouse_that_goes_away_is_no_failed_check(url: str, suites: Path) -> None:

@@ -51,5 +51,5 @@ def document(kind: str, number: int, at: datetime, **changes: Any) -> Document:
         "products": {"title": "Tea", "productType": "Food", "category": None},
         "companies": {"name": "Lee & Sons", "externalId": None},
     }
-    about = {"id": gid(KINDS[kind], number), "createdAt": moment, "updatedAt": moment}
-    return {**about, **copy.deepcopy(fields[kind]), **changes}
+    common = {"id": gid(KINDS[kind], number), "createdAt": moment, "updatedAt": moment}
+    return {**common, **copy.deepcopy(fields[kind]), **changes}

@@ -69,7 +69,7 @@ class Shopify:
         self.has_b2b = True
         self.bulk = Bulk()
         self.available, self.restored = 2000.0, 100.0
-        #: so many of the next answers are refusals for want of points
+        #: how many of the next answers are refusals for want of points
         self.throttled = 0
         self.token_lasts = 86399
         self.asked: list[str] = []

@@ -1,7 +1,7 @@
 """A small Shopware 6 Admin API: a token, then `search` of a few entities, with the real one's manners.
 
 Criteria are checked: the limit, every field of a filter or a sorting, every association, and the role's privileges for
-all of them. What is not asked for by `associations` is not given; `includes` trims by each entity's `apiAlias`. A total
+all of them. What is not asked for by `associations` is left out; `includes` trims by each entity's `apiAlias`. A total
 is exact only if that is asked for; a range of ids means nothing. Without `Accept: application/json` it speaks JSON:API.
 """
 
@@ -111,10 +111,10 @@ class Shopware:
         self.documents[entity].pop(key, None)
 
     async def _token(self, request: Request) -> Response:
-        given = orjson.loads(await request.body())
-        if given.get("grant_type") != "client_credentials":
+        credentials = orjson.loads(await request.body())
+        if credentials.get("grant_type") != "client_credentials":
             raise Refusal(400, "2", "The authorization grant type is not supported by the authorization server.")
-        if (given.get("client_id"), given.get("client_secret")) != (self.login, self.password):
+        if (credentials.get("client_id"), credentials.get("client_secret")) != (self.login, self.password):
             raise Refusal(401, "4", "Client authentication failed")
         token = secrets.token_hex(16)
         self.tokens.add(token)
@@ -130,14 +130,14 @@ class Shopware:
         criteria = orjson.loads(await request.body())
         limit, offset = _paging(criteria)
         self._check_privileges(entity, criteria)
-        found = self._found(entity, criteria)
+        documents = self._matching(entity, criteria)
         fault = request.scope[FAULT]
         shift = fault.shift if fault is not None and offset else 0
-        shown = found[max(0, offset + shift) :][:limit]
+        shown = documents[max(0, offset + shift) :][:limit]
         includes = criteria.get("includes", {})
         data = [_given(document, entity, criteria.get("associations", {}), includes) for document in shown]
         is_exact = criteria.get("total-count-mode") in (1, "1", "exact")
-        total = len(found) if is_exact else len(data)
+        total = len(documents) if is_exact else len(data)
         if "application/json" not in request.headers.get("accept", ""):
             return _json({"data": [{"type": entity, "attributes": item} for item in data], "meta": {"total": total}})
         return _json({"total": total, "data": data, "aggregations": []})
@@ -152,17 +152,17 @@ class Shopware:
             detail = orjson.dumps({"message": "Missing privilege", "missingPrivileges": lacking}).decode()
             raise Refusal(403, "FRAMEWORK__MISSING_PRIVILEGE_ERROR", detail)
 
-    def _found(self, entity: str, criteria: Document) -> list[Document]:
+    def _matching(self, entity: str, criteria: Document) -> list[Document]:
         filters = criteria.get("filter", [])
-        found = [
+        matches = [
             document
             for document in self.documents[entity].values()
             if all(_matches(entity, document, each) for each in filters)
         ]
         for sorting in reversed(criteria.get("sort", [])):
             path = _checked(entity, sorting["field"])
-            found.sort(key=lambda document: next(_values(document, path)), reverse=sorting.get("order") == "DESC")
-        return found
+            matches.sort(key=lambda document: next(_values(document, path)), reverse=sorting.get("order") == "DESC")
+        return matches
 
 
 def refusal_body(status: int) -> object:
@@ -236,8 +236,8 @@ def _lies_within(value: Any, parameters: Document) -> bool:
 def _comparable(value: Any) -> Any:
     if not isinstance(value, str):
         return value
-    stated = datetime.fromisoformat(value)
-    return stated.replace(tzinfo=stated.tzinfo or UTC)
+    moment = datetime.fromisoformat(value)
+    return moment.replace(tzinfo=moment.tzinfo or UTC)
 
 
 def _values(value: Any, path: list[str]) -> Iterator[Any]:

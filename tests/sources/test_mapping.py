@@ -43,16 +43,16 @@ def customers() -> TableMapping:
 def read(column: str, value: object, **changed: Any) -> Any:
     """What a field becomes, or the reason why it does not."""
     mapping = orders(**changed)
-    found, reasons = document({**ROW, column: value}, mapping)
+    fields, reasons = document({**ROW, column: value}, mapping)
     field = next(field for field, name in ORDER.items() if name == column)
-    return reasons[0].partition("): ")[2] or reasons[0] if reasons else found[field]
+    return reasons[0].partition("): ")[2] or reasons[0] if reasons else fields[field]
 
 
 def test_a_document_has_the_mapped_fields_and_the_row_as_it_came() -> None:
     row = {**ROW, "Mail": "\u00a0 Ada@example.com\t", "Kunde": " ", "Bemerkung": " keine "}
-    found, reasons = document(row, orders())
+    fields, reasons = document(row, orders())
     assert reasons == []
-    assert found == {
+    assert fields == {
         "order_id": "1",
         "ordered_at": "2026-03-02T12:00:00Z",
         "total": "12.50",
@@ -123,9 +123,9 @@ def test_what_is_no_time_is_rejected_with_an_example(value: object) -> None:
 
 
 def test_a_stated_format_is_the_only_one_that_counts() -> None:
-    stated = {"date_format": "%d.%m.%Y %H:%M"}
-    assert read("Datum", "02.03.2026 12:00", **stated) == "2026-03-02T11:00:00Z"
-    assert read("Datum", "2026-03-02 12:00", **stated) == "must be a time written as %d.%m.%Y %H:%M"
+    options = {"date_format": "%d.%m.%Y %H:%M"}
+    assert read("Datum", "02.03.2026 12:00", **options) == "2026-03-02T11:00:00Z"
+    assert read("Datum", "2026-03-02 12:00", **options) == "must be a time written as %d.%m.%Y %H:%M"
     assert read("Datum", "02.03.2026 12:00 +0000", date_format="%d.%m.%Y %H:%M %z") == "2026-03-02T12:00:00Z"
 
 
@@ -259,9 +259,9 @@ def test_an_order_needs_somebody_who_bought() -> None:
 
 
 def test_a_customer_needs_an_id_and_a_date_but_no_address() -> None:
-    found, reasons = document({"Kunde": 7, "Seit": "2026-01-01", "Newsletter": "nein"}, customers())
-    assert (reasons, found["newsletter"], found["email"]) == ([], "false", None)
-    assert customers().key(found) == "7"
+    fields, reasons = document({"Kunde": 7, "Seit": "2026-01-01", "Newsletter": "nein"}, customers())
+    assert (reasons, fields["newsletter"], fields["email"]) == ([], "false", None)
+    assert customers().key(fields) == "7"
     assert document({"Seit": "2026-01-01"}, customers())[1] == ["column 'Kunde' (customer_id): must not be empty"]
     assert document({"Kunde": 7}, customers())[1] == ["column 'Seit' (created_at): must not be empty"]
 
@@ -277,11 +277,11 @@ def test_a_row_changed_when_it_says_so_or_else_when_it_was_made() -> None:
 def test_pages_have_a_thousand_rows_and_none_is_lost() -> None:
     reject = Reject("f", 0, "is not a row", "")
     rows = [(n, {**ROW, "Nr": n if n % 10 else None}) for n in range(1, 2500)]
-    found = list(pages([reject, *rows], orders(), "f"))
-    assert [len(page) + len(page.rejects) for page in found] == [1000, 1000, 500]  # type: ignore[attr-defined]
-    lines = {reject.line for page in found for reject in page.rejects}  # type: ignore[attr-defined]
+    read_pages = list(pages([reject, *rows], orders(), "f"))
+    assert [len(page) + len(page.rejects) for page in read_pages] == [1000, 1000, 500]  # type: ignore[attr-defined]
+    lines = {reject.line for page in read_pages for reject in page.rejects}  # type: ignore[attr-defined]
     assert lines == {0, *range(10, 2500, 10)}
-    assert {int(item["order_id"]) for page in found for item in page} == {n for n in range(1, 2500) if n % 10}
+    assert {int(item["order_id"]) for page in read_pages for item in page} == {n for n in range(1, 2500) if n % 10}
 
 
 def test_missing_and_repeated_columns_are_named() -> None:

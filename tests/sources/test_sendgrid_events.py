@@ -45,9 +45,9 @@ NAMES = tuple(spec.name for spec in source_kind("sendgrid").streams)
 SUPPRESSIONS = ("bounces", "blocks", "spam_reports", "unsubscribes", "invalid_emails")
 
 
-def the(host: RecordingHost, name: str, about: SendGridEsp = ESP, key: str = "SG.demo") -> Stream:
+def the(host: RecordingHost, name: str, config: SendGridEsp = ESP, key: str = "SG.demo") -> Stream:
     connection = settings.Connection("test", host=host.url, login="apikey", password=key)
-    return next(each for each in source_kind("sendgrid").open(about, connection, RUN_DATE) if each.name == name)
+    return next(each for each in source_kind("sendgrid").open(config, connection, RUN_DATE) if each.name == name)
 
 
 def documents(stream: Stream) -> list[Document]:
@@ -75,8 +75,8 @@ def whole(part: Part) -> tuple[list[Document], list[Reject]]:
 
 
 def test_every_stream_of_sendgrid_is_given_in_order(host: RecordingHost) -> None:
-    given = source_kind("sendgrid").open(ESP, host.connection(), RUN_DATE)
-    assert tuple(stream.name for stream in given) == NAMES
+    streams = source_kind("sendgrid").open(ESP, host.connection(), RUN_DATE)
+    assert tuple(stream.name for stream in streams) == NAMES
 
 
 def test_without_event_files_there_are_no_events(host: RecordingHost) -> None:
@@ -91,9 +91,9 @@ def test_events_come_from_every_file_below_the_folder_plain_and_packed(host: Rec
     (tmp_path / "2017-12-10" / "eu" / "b.jsonl.gz").write_bytes(gzip.compress(lines([BOUNCE])))
     stream = the(host, "events", ESP.model_copy(update={"event_files": str(tmp_path)}))
     assert stream.parts
-    found = [document for part in stream.parts() for document in whole(part)[0]]
-    assert sorted(stream.key(document) for document in found) == ["Ym91bmNl==", "b3Blbg"]
-    assert sorted(at for document in found if (at := stream.changed_at(document))) == [
+    documents = [document for part in stream.parts() for document in whole(part)[0]]
+    assert sorted(stream.key(document) for document in documents) == ["Ym91bmNl==", "b3Blbg"]
+    assert sorted(at for document in documents if (at := stream.changed_at(document))) == [
         datetime(2017, 12, 11, 0, 0, 0, tzinfo=UTC),
         datetime(2017, 12, 11, 0, 0, 1, tzinfo=UTC),
     ]
@@ -150,8 +150,8 @@ def test_what_is_no_event_is_put_aside_with_its_place_and_the_others_are_read(
 ) -> None:
     (tmp_path / "a.jsonl").write_bytes(lines(OPEN) + line + b"\n" + lines(BOUNCE))
     (part,) = parts(tmp_path)
-    found, (reject,) = whole(part)
-    assert found == [OPEN, BOUNCE]
+    events, (reject,) = whole(part)
+    assert events == [OPEN, BOUNCE]
     assert (reject.file, reject.line, reject.reason) == (part.name, 2, reason)
     assert "\0" not in reject.row
 

@@ -96,8 +96,8 @@ def test_throttling_that_lasts_is_tried_later(host: RecordingHost, shopify: Shop
 def test_an_error_in_the_answer_is_one_though_data_come_with_it(
     host: RecordingHost, shopify: Shopify, code: str, error: type[LifecycleError], pauses: list[float]
 ) -> None:
-    told = {"message": "p1@example.com", "path": ["orders", "nodes", 0, "email"], "extensions": {"code": code}}
-    host.show(answering(shopify.app, API, failing(told, data={"orders": {"nodes": []}})))
+    failure = {"message": "p1@example.com", "path": ["orders", "nodes", 0, "email"], "extensions": {"code": code}}
+    host.show(answering(shopify.app, API, failing(failure, data={"orders": {"nodes": []}})))
     words = refusal(host, "orders", error)
     assert "orders.nodes.email" in words
     assert len(pauses) == (web.ATTEMPTS - 1 if error is RetryLater else 0)
@@ -111,8 +111,8 @@ def test_errors_of_another_shape_are_unreadable(host: RecordingHost, shopify: Sh
 
 def test_a_denied_field_is_named_with_its_scope(host: RecordingHost, shopify: Shopify) -> None:
     extensions = {"code": "ACCESS_DENIED", "requiredAccess": "`read_orders` access scope."}
-    told = {"message": "Access denied", "path": ["orders"], "extensions": extensions}
-    host.show(answering(shopify.app, API, failing(told)))
+    error = {"message": "Access denied", "path": ["orders"], "extensions": extensions}
+    host.show(answering(shopify.app, API, failing(error)))
     assert refusal(host, "orders", AccessDenied) == "the Admin API denies orders: it needs read_orders"
 
 

@@ -51,9 +51,11 @@ def test_every_stream_that_is_read_page_by_page_has_a_case() -> None:
     for kind, case in kinds.items():
         connection = RecordingHost(url="http://localhost").connection()
         source = source_kind(kind)
-        given = source.open(case.config, connection, RUN_DATE)
-        assert [stream.name for stream in given] == list(source.read(case.config))
-        assert [stream.name for stream in given if stream.pages] == [each.stream for each in CASES if each.kind == kind]
+        opened = source.open(case.config, connection, RUN_DATE)
+        assert [stream.name for stream in opened] == list(source.read(case.config))
+        assert [stream.name for stream in opened if stream.pages] == [
+            each.stream for each in CASES if each.kind == kind
+        ]
     assert {*connectors.kinds("sources")} - {*kinds} == {"files", "sql"}
 
 

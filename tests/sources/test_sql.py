@@ -1,4 +1,4 @@
-"""A shop's database is only read, row by row, and what it refuses is told without its words."""
+"""A shop's database is only read, row by row, and what it refuses is reported without its words."""
 
 import json
 import sqlite3
@@ -45,7 +45,7 @@ def shop(query: str = QUERY, columns: dict[str, str] = COLUMNS, customers: dict[
 
 def connection_to(url: str, **changed: Any) -> Connection:
     parts = urlsplit(url)
-    stated = {
+    fields = {
         "kind": "postgres",
         "host": parts.hostname or "",
         "port": parts.port,
@@ -53,7 +53,7 @@ def connection_to(url: str, **changed: Any) -> Connection:
         "password": parts.password or "",
         "schema": parts.path.strip("/"),
     }
-    return Connection("till", **{**stated, **changed})
+    return Connection("till", **{**fields, **changed})
 
 
 @pytest.fixture(scope="module")
@@ -130,9 +130,9 @@ def test_all_rows_come_a_thousand_at_a_time(till: str) -> None:
 
 
 def test_a_listing_has_the_keys_of_all_rows_whenever_they_changed(till: str) -> None:
-    given = stream(till, f"{QUERY} where at > :since").listing
-    assert given
-    assert [key for page in given() for key in page] == [{"order_id": "1"}, {"order_id": "2"}, {"order_id": "3"}]
+    listing = stream(till, f"{QUERY} where at > :since").listing
+    assert listing
+    assert [key for page in listing() for key in page] == [{"order_id": "1"}, {"order_id": "2"}, {"order_id": "3"}]
 
 
 def test_a_probe_asks_for_columns_alone(till: str) -> None:
@@ -297,18 +297,18 @@ def test_another_database_is_asked_in_the_shops_time(tmp_path: Path) -> None:
 
 def test_customers_come_only_where_they_are_configured() -> None:
     customers = {"query": "select 1", "columns": {"customer_id": "id", "created_at": "at"}}
-    about = shop(customers=customers)
+    config = shop(customers=customers)
     connection = Connection("c", "sqlite", "x")
-    assert [stream.name for stream in source_kind("sql").open(about, connection, RUN_DATE)] == ["orders", "customers"]
+    assert [stream.name for stream in source_kind("sql").open(config, connection, RUN_DATE)] == ["orders", "customers"]
     [orders] = source_kind("sql").open(shop(), connection, RUN_DATE)
     assert (orders.name, orders.overlap) == ("orders", timedelta(days=7))
 
 
 def test_what_changed_is_landed_and_what_does_not_fit_is_put_aside(till: str, database_url: str) -> None:
     extract.prepare(database_url)
-    about = shop(f"{QUERY} where at > :since")
+    config = shop(f"{QUERY} where at > :since")
     for day, changed in ((RUN_DATE, 2), (RUN_DATE + timedelta(days=1), 0)):
-        assert extract.run(database_url, "till", about, connection_to(till), day) == {"orders": changed}
+        assert extract.run(database_url, "till", config, connection_to(till), day) == {"orders": changed}
     with warehouse.connect(database_url) as database:
         landed = database.execute("select id, cursor_at from raw.sql__orders order by id").fetchall()
         rejected = database.execute("select distinct file, line, reason from raw.reject").fetchall()
