@@ -9,7 +9,7 @@ import yaml
 
 from lifecycle import settings
 from lifecycle.errors import SettingsInvalid
-from lifecycle.settings import CUSTOMER_COLUMNS, DBT_PROJECT, STANDARD_COLUMNS, Connection
+from lifecycle.settings import CUSTOMER_COLUMNS, DBT_PROJECT, STANDARD_COLUMNS
 
 DAYS = {"at_risk": 30, "lapsed": 60, "lost": 90}
 SMALLEST: dict[str, Any] = {
@@ -299,44 +299,3 @@ def test_custom_fields_are_the_standard_ones_and_the_audiences_own_each_once() -
     fields = settings.parse(changed("audiences.all_new.fields", ["revenue", "vip", "first_order_on"])).custom_fields()
     assert list(fields) == [f"lifecycle_{name}" for name in (*STANDARD_COLUMNS, "vip", "first_order_on")]
     assert (fields["lifecycle_vip"], fields["lifecycle_first_order_on"]) == ("Text", "Date")
-
-
-@pytest.mark.parametrize(
-    ("connection", "url"),
-    [
-        (Connection("c", host="https://shop.example/"), "https://shop.example"),
-        (Connection("c", host="https://shop.example/sub", port=8443), "https://shop.example:8443/sub"),
-        (Connection("c", host="https://shop.example:1", port=8443), "https://shop.example:1"),
-        (Connection("c", host="shop.example"), "https://shop.example"),
-        (Connection("c", kind="http", host="shop.example"), "http://shop.example"),
-        (Connection("c", kind="http", schema="https", host="shop.example"), "https://shop.example"),
-        (Connection("c", host="127.0.0.1", port=8001), "http://127.0.0.1:8001"),
-        (Connection("c"), "https://api.example"),
-    ],
-)
-def test_a_connection_gives_its_address_and_encrypts_unless_told_otherwise(connection: Connection, url: str) -> None:
-    assert connection.base_url("https://api.example") == url
-
-
-def test_a_connection_without_a_host_says_so() -> None:
-    with pytest.raises(SettingsInvalid, match="connection woo: give the host"):
-        Connection("woo").base_url()
-
-
-def test_a_warehouse_connection_becomes_a_url() -> None:
-    connection = Connection(
-        "w",
-        host="db",
-        login="me@x",
-        password="p@ss/w:rd",
-        schema="ware house",
-        extra={"sslmode": "require", "x": 1},
-    )
-    assert connection.database_url() == "postgresql://me%40x:p%40ss%2Fw%3Ard@db:5432/ware%20house?sslmode=require"
-    with pytest.raises(SettingsInvalid, match=r"missing login, password, database \(schema\)"):
-        Connection("w", host="db").database_url()
-
-
-def test_a_connection_never_shows_its_secrets() -> None:
-    shown = repr(Connection("c", login="ck_secret", password="cs_secret", extra={"key": "k_secret"}))
-    assert "secret" not in shown
