@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Literal
 
 TUNING = """
 listen_addresses = '127.0.0.1'
@@ -156,17 +157,17 @@ def start(home: Path) -> str:
     return url(home)
 
 
-def stop(home: Path) -> None:
-    """Stop the server if it runs."""
+def stop(home: Path, mode: Literal["fast", "immediate"] = "fast") -> None:
+    """Stop the server if it runs; ``immediate`` writes nothing any more."""
     install, folder = _place(home)
     if (folder / "data" / "postmaster.pid").exists():
-        _run(install, "pg_ctl", "-D", str(folder / "data"), "-m", "fast", "-w", "stop")
+        _run(install, "pg_ctl", "-D", str(folder / "data"), "-m", mode, "-w", "stop")
 
 
 def remove(home: Path) -> None:
     """Stop the server and delete its data."""
     _, folder = _place(home)
-    stop(home)
+    stop(home, "immediate")
     shutil.rmtree(folder, ignore_errors=True)
 
 

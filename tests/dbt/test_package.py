@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,9 @@ import pytest
 import yaml
 from dbt.cli.main import dbtRunner
 
-from lifecycle import settings
+from lifecycle import settings, transform
 from tests.dbt.builds import Warehouse
+from tests.dbt.manifests import parsed
 
 pytestmark = pytest.mark.dbt
 
@@ -101,8 +103,9 @@ def test_a_project_without_our_variables_can_be_parsed(new_database: Callable[[]
 def test_what_a_project_leaves_out_is_what_a_night_takes(new_database: Callable[[], str], tmp_path: Path) -> None:
     ours = Warehouse(new_database(), tmp_path)
     ours.prepare()
-    given = {"lifecycle": VARIABLES, "run_date": "2017-12-31"}
-    complete = json.loads(ours.compiled("{{ tojson(settings()) }}", given))
+    ours.manifests.append(parsed(ours.project, transform.variables(settings.load(), date(2017, 12, 31))))
+    variables = {"lifecycle": VARIABLES, "run_date": "2017-12-31"}
+    complete = json.loads(ours.compiled("{{ tojson(settings()) }}", variables))
     shop = VARIABLES["shops"]["shop"] | {"connection": "shop"}
     needed_by_a_night = {"shops": {"shop": shop}, "esp": {"kind": "sendgrid", "connection": "esp"}}
     checked = settings.parse(VARIABLES | needed_by_a_night).model_dump(mode="json")
