@@ -47,6 +47,8 @@ TOTALS = ("database", "elapsed", "peak_mb", "derived")
 SELECTED = [
     "int_shop_orders",
     "int_shop_customers",
+    "int_esp_contacts",
+    "int_esp_list_members",
     "int_dirty_subjects",
     "int_changed_orders",
     "int_orders",
