@@ -4,6 +4,7 @@ A name says all that the thing was made of, so nothing here is ever out of date;
 """
 
 import fcntl
+import os
 import shutil
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
@@ -13,6 +14,12 @@ from tempfile import TemporaryDirectory
 from demo import airflow_home
 
 FOLDER = Path(__file__).parents[1] / "build" / "prepared"
+SETTINGS_OF_OTHERS = ("AIRFLOW", "LIFECYCLE", "DBT_", "COSMOS")
+
+
+def environment_of_nobody() -> dict[str, str]:
+    """The environment without the settings of an Airflow, a dbt or a Lifecycle that somebody has here."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(SETTINGS_OF_OTHERS)}
 
 
 def once(name: str, make: Callable[[Path], object]) -> Path:

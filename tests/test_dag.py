@@ -1,7 +1,6 @@
 """The DAGs as Airflow loads them: their tasks, what loading brings in, and which day a run is for."""
 
 import json
-import os
 import subprocess
 import sys
 from typing import Any
@@ -9,15 +8,15 @@ from typing import Any
 import pytest
 
 from demo import airflow_home
+from tests import prepared
 
-SETTINGS_OF_OTHERS = ("AIRFLOW", "LIFECYCLE", "DBT_", "COSMOS")
 DONE = "all_done"
 
 
 @pytest.fixture(scope="module")
 def probed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What ``tests.dag_probe`` saw in an Airflow of its own; this process never imports Airflow."""
-    others = {name: value for name, value in os.environ.items() if not name.startswith(SETTINGS_OF_OTHERS)}
+    others = prepared.environment_of_nobody()
     surroundings = {**others, **airflow_home.environment(tmp_path_factory.mktemp("airflow"), {})}
     command = [sys.executable, "-m", "tests.dag_probe"]
     done = subprocess.run(command, env=surroundings, capture_output=True, text=True, check=False)

@@ -1,6 +1,5 @@
 """The detection of deletions and the check of connections, run by Airflow itself against the demo servers."""
 
-import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -24,7 +23,6 @@ from tests.night import town
 from tests.sources.vendors import CASES, SHOP
 
 ORDERS = CASES[0]
-SETTINGS_OF_OTHERS = ("AIRFLOW", "LIFECYCLE", "DBT_", "COSMOS")
 
 
 @dataclass
@@ -68,7 +66,7 @@ def house(new_database: NewDatabase, tmp_path_factory: pytest.TempPathFactory) -
                 "shop_newyork": airflow_home.http_connection(shop_at, login="ck_demo", password="cs_demo"),
             },
         )
-        others = {name: value for name, value in os.environ.items() if not name.startswith(SETTINGS_OF_OTHERS)}
+        others = prepared.environment_of_nobody()
         prepared.migrate(own)
         extract.prepare(database)
         at = settings.Connection("shop", host=shop_at, login="ck_demo", password="cs_demo")

@@ -1,7 +1,6 @@
 """The page as Airflow's API server serves it: who gets in, and what a mistake in the settings breaks."""
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -13,10 +12,10 @@ import pytest
 
 from demo import airflow_home, postgres
 from lifecycle import extract
+from tests import prepared
 from tests.conftest import HOME
 from tests.databases import NewDatabase
 
-SETTINGS_OF_OTHERS = ("AIRFLOW", "LIFECYCLE", "DBT_", "COSMOS")
 VARS = Path(__file__).resolve().parents[1] / "dbt_project" / "vars.yml"
 #: Airflow's path at its host, as behind a proxy.
 BASE = "/airflow"
@@ -28,7 +27,7 @@ def probed(new_database: NewDatabase, tmp_path_factory: pytest.TempPathFactory) 
     home, url = tmp_path_factory.mktemp("airflow"), new_database()
     login = postgres.reading_login(HOME, urlsplit(url).path.removeprefix("/"))
     extract.prepare(url)
-    others = {name: value for name, value in os.environ.items() if not name.startswith(SETTINGS_OF_OTHERS)}
+    others = prepared.environment_of_nobody()
     surroundings = {
         **others,
         **airflow_home.environment(home, {"warehouse_page": login}),

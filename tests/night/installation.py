@@ -36,7 +36,6 @@ PRODUCT = {
 GROUP = 5
 READING_POSTS = ("/v3/marketing/contacts/exports", "/v3/marketing/contacts/search/emails")
 CONTACTS = "PUT /v3/marketing/contacts"
-SETTINGS_OF_OTHERS = ("AIRFLOW", "LIFECYCLE", "DBT_", "COSMOS")
 MARTS = {
     "persons": "person_id",
     "purchase_days": "person_id, shop, business_day",
@@ -115,7 +114,7 @@ class Installation:
             address = stack.enter_context(running(self.esp.app))
             connections["provider"] = airflow_home.http_connection(address, password="SG.demo")
             own = airflow_home.environment(self.home / "airflow", connections)
-            others = {name: value for name, value in os.environ.items() if not name.startswith(SETTINGS_OF_OTHERS)}
+            others = prepared.environment_of_nobody()
             here = {
                 "LIFECYCLE_CONFIG": f"{config}",
                 "LIFECYCLE_DBT_PROJECT": f"{_models_of_the_town(self.home / 'dbt_project')}",
