@@ -124,8 +124,8 @@ def test_a_right_that_is_missing_at_woocommerce_is_named_with_what_it_needs(host
     shop.faults.add(Fault("403", path="/customers$", times=None))
     host.show(shop.app)
     assert missing(host, case) == {
-        "customers": "demo, stream customers: GET /wp-json/wc/v3/customers: 403, the credential lacks the right;"
-        " it needs: a REST API key that may read"
+        "customers": "demo, stream customers: GET /wp-json/wc/v3/customers: 403, the credential lacks the right:"
+        " woocommerce_rest_cannot_view: Sorry, this request was refused; it needs: a REST API key that may read"
     }
 
 
@@ -206,7 +206,7 @@ def test_message_activity_that_was_not_bought_is_named(host: RecordingHost) -> N
     host.show(esp.app)
     results = missing(host, case)
     assert {*results} == {"messages"}
-    assert "403, the credential lacks the right; it needs: Email Activity, with the add-on" in results["messages"]
+    assert "access forbidden; it needs: Email Activity, with the add-on" in results["messages"]
 
 
 def test_event_files_that_are_not_there_are_named(host: RecordingHost, tmp_path: Path) -> None:
@@ -261,7 +261,7 @@ def test_a_key_of_sendgrids_that_may_only_read_lacks_marketing(host: RecordingHo
 def test_a_key_of_sendgrids_that_is_refused_is_told(host: RecordingHost) -> None:
     host.show(Esp().app)
     words = check.destination(ESP, host.connection(password=WRONG))
-    assert words == "destination: GET /v3/marketing/lists: 401, the credential is refused"
+    assert words == "destination: GET /v3/marketing/lists: 401, the credential is refused: authorization required"
 
 
 def test_a_key_of_brevos_may_all_or_is_refused_and_nothing_is_written(host: RecordingHost) -> None:
@@ -270,7 +270,7 @@ def test_a_key_of_brevos_may_all_or_is_refused_and_nothing_is_written(host: Reco
     before = brevo.contacts(), brevo.lists(), brevo.fields(), brevo.jobs(), dict(brevo.account.folders)
     assert check.destination(BREVO, host.connection(password="xkeysib-demo")) == ""
     words = check.destination(BREVO, host.connection(password="xkeysib-wrong"))
-    assert words == "destination: GET /v3/account: 401, the credential is refused"
+    assert words == "destination: GET /v3/account: 401, the credential is refused: unauthorized: refused with 401"
     assert [call.partition("?")[0] for call in host.calls] == ["GET /v3/account"] * 2
     assert (brevo.contacts(), brevo.lists(), brevo.fields(), brevo.jobs(), brevo.account.folders) == before
 

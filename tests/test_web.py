@@ -126,8 +126,23 @@ def test_a_refused_credential_is_not_tried_again(
 def test_any_other_answer_that_is_no_success_is_unreadable(
     server: Server, session: web.Session, url: str, status: int
 ) -> None:
-    server.answers = [Response("ada", status)]
+    server.answers = [Response("ada@example.com", status)]
     assert f"unexpected status {status}" in refusal(web.Refused, session, url)
+
+
+@pytest.mark.parametrize("status", [400, 404, 409, 422])
+def test_a_refusal_quotes_the_other_sides_own_words(
+    server: Server, session: web.Session, url: str, status: int
+) -> None:
+    body = b'{"errors": [{"field": "name", "message": "a list with this name exists"}]}'
+    server.answers = [Response(body, status)]
+    assert refusal(web.Refused, session, url).endswith(f": {status}: name: a list with this name exists")
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_refused_credential_quotes_them_too(server: Server, session: web.Session, url: str, status: int) -> None:
+    server.answers = [Response(b'{"message": "Your IP 10.1.2.3 is not on the list", "code": "unauthorized"}', status)]
+    assert refusal(AccessDenied, session, url).endswith(": unauthorized: Your IP … is not on the list")
 
 
 @pytest.mark.parametrize("style", ["retry_after", "reset_seconds", "reset_epoch"])

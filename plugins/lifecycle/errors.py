@@ -9,12 +9,14 @@
     └── Stop                a person has to act; trying again changes nothing
         ├── SettingsInvalid   the marketer's file or a connection is wrong
         ├── AccessDenied      a credential is refused or lacks a right
+        ├── AccountRefused    the provider refuses for a reason of the account: a limit, the plan, an address
         ├── AnswerUnreadable  the other side answers, but not what its contract says
         ├── GateFailed        a critical check failed: the night must not go on
         ├── GuardTripped      the plan is larger than the marketer allows
         └── WarehouseMismatch the warehouse's tables were made by other code than this
 
-No message ever holds an address, a name, a payload or a token: ids, counts and places only.
+No message ever holds an address, a name, a payload or a token: ids, counts and places, and of a provider's own words
+what ``web.quoted`` lets through.
 """
 
 
@@ -55,6 +57,10 @@ class SettingsInvalid(Stop):
 
 class AccessDenied(Stop):
     """A credential is refused or lacks a right."""
+
+
+class AccountRefused(Stop):
+    """The provider refuses for a reason of the account, not of a row; the message has the provider's own words."""
 
 
 class AnswerUnreadable(Stop):

@@ -237,7 +237,10 @@ def test_a_token_is_renewed_once_and_only_if_it_was_accepted(host: RecordingHost
 def test_a_wrong_secret_is_told_without_it(host: RecordingHost) -> None:
     host.show(Shopware(password="another").app)
     words = refusal(host, "orders", AccessDenied)
-    assert words == "demo, stream orders, page 1: POST /api/oauth/token: 401, the credential is refused"
+    assert words == (
+        "demo, stream orders, page 1: POST /api/oauth/token: 401, the credential is refused: "
+        "Client authentication failed"
+    )
 
 
 @every_stream
@@ -276,7 +279,7 @@ def test_a_limit_that_the_shop_does_not_allow_is_named_by_its_code(
 ) -> None:
     change_sources(monkeypatch, partial(in_pages_of, 501))
     host.show(Shopware().app)
-    assert "400, FRAMEWORK__QUERY_LIMIT_EXCEEDED" in refusal(host, "orders", AnswerUnreadable)
+    assert "400: FRAMEWORK__QUERY_LIMIT_EXCEEDED" in refusal(host, "orders", AnswerUnreadable)
 
 
 @pytest.mark.parametrize("body", [{"errors": [{"code": "p1@example.com"}]}, {"errors": [1]}, [], None, "text"])

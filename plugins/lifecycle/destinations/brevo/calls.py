@@ -32,7 +32,8 @@ def call_once(endpoint: str, request: Callable[[], Any]) -> Any:
     except ApiError as error:
         status, headers = error.status_code or 0, error.headers or {}
         if status // 100 != 2:  # noqa: PLR2004
-            raise problem(endpoint, status, headers) or Refused(endpoint, status, orjson.dumps(error.body)) from None
+            body = error.body.encode() if isinstance(error.body, str) else orjson.dumps(error.body)
+            raise problem(endpoint, status, headers, body) or Refused(endpoint, status, body) from None
     except httpx.HTTPError as error:
         message = f"{endpoint}: no complete response ({type(error).__name__})"
         raise RetryLater(message) from None

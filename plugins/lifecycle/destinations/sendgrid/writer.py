@@ -244,7 +244,7 @@ def _call_once(endpoint: str, request: Callable[[], Any]) -> Any:
     try:
         response = request()
     except HTTPError as error:
-        failure = problem(endpoint, error.status_code, dict(error.headers))
+        failure = problem(endpoint, error.status_code, dict(error.headers), error.body)
         raise failure or Refused(endpoint, error.status_code, error.body) from None
     except (OSError, HTTPException) as error:
         message = f"{endpoint}: no complete response ({type(error).__name__})"

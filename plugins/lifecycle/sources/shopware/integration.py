@@ -10,14 +10,12 @@ import requests
 from lifecycle.errors import AccessDenied, AnswerUnreadable
 from lifecycle.settings import Connection
 from lifecycle.sources import Document
-from lifecycle.web import NOT_FOUND, Refused, Session, document, parsed, part
+from lifecycle.web import NOT_FOUND, Refused, Session, document, part
 
 #: A token is renewed this many seconds before it expires.
 RENEWED_BEFORE = 60
 UNAUTHORIZED, FORBIDDEN = 401, 403
-#: What may be quoted from a refusal: Shopware's names of privileges and errors, which hold no personal data.
 PRIVILEGE = re.compile(r"\b[a-z_]{1,60}:read\b")
-ERROR_CODE = re.compile(r"[A-Z][A-Z0-9_]{1,80}")
 
 
 @dataclass(slots=True)
@@ -68,20 +66,11 @@ def _lacking(response: requests.Response) -> str:
 
 
 def ask(session: Session, url: str, body: Document) -> Any:
-    """An answer's JSON; a refusal tells Shopware's code for it, too."""
+    """An answer's JSON; a refusal quotes Shopware's code and words for it."""
     try:
         return document(session.post(url, json=body))
     except Refused as refusal:
-        hint = f", {_code(refusal.body)}"
-        if refusal.status == NOT_FOUND:
-            hint += ": the connection's host must be the address of the shop itself, without /api"
+        is_elsewhere = refusal.status == NOT_FOUND
+        hint = ": the connection's host must be the address of the shop itself, without /api" if is_elsewhere else ""
         message = f"{refusal}{hint}"
         raise AnswerUnreadable(message) from None
-
-
-def _code(body: bytes) -> str:
-    try:
-        codes = [str(error.get("code")) for error in parsed(body)["errors"]]
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
-        codes = []
-    return ", ".join(filter(ERROR_CODE.fullmatch, codes)) or "no code of Shopware's"

@@ -1,7 +1,8 @@
 """The only HTTP code: time-outs, retries, rate limits, and errors that say what to do and hold no secret.
 
 ``attempt`` runs one call of any client under the policy; ``Session`` is a ``requests`` session that does so
-by itself. A message names the method and the path, never a query string, a header or a body.
+by itself. A message names the method and the path, never a query string or a header; of a refusal's body it has the
+provider's own words, as ``quoted`` lets them through.
 """
 
 import json
@@ -24,6 +25,7 @@ from tenacity import (
 )
 
 from lifecycle.errors import AccessDenied, AnswerUnreadable, LifecycleError, RateLimited, RetryLater
+from lifecycle.web.words import quoted as quoted
 
 TIMEOUT = (10.0, 60.0)
 ATTEMPTS = 6
@@ -71,11 +73,14 @@ def seconds_to_wait(headers: Mapping[str, str], now: float | None = None) -> flo
     return min(max(left, 0.1), LONGEST_WAIT)
 
 
-def problem(call: str, status: int, headers: Mapping[str, str]) -> LifecycleError | None:
-    """The error that a status stands for, or ``None`` for success; 400 and the like are the caller's."""
+def problem(call: str, status: int, headers: Mapping[str, str], body: bytes = b"") -> LifecycleError | None:
+    """The error that a status stands for, or ``None`` for success; 400 and the like are the caller's.
+
+    The words of ``body`` are quoted where a credential is refused: they tell a wrong key from an address not allowed.
+    """
     if status in {401, 403}:
         reason = "the credential is refused" if status == 401 else "the credential lacks the right"  # noqa: PLR2004
-        return AccessDenied(f"{call}: {status}, {reason}")
+        return AccessDenied(": ".join(filter(None, (f"{call}: {status}, {reason}", quoted(body)))))
     if status == 429:  # noqa: PLR2004
         return RateLimited(f"{call}: 429, too many requests", seconds_to_wait(headers))
     if status == 408 or status >= 500:  # noqa: PLR2004
@@ -84,10 +89,14 @@ def problem(call: str, status: int, headers: Mapping[str, str]) -> LifecycleErro
 
 
 class Refused(AnswerUnreadable):
-    """An answer that is neither success nor a known problem: its ``status``, and its ``body`` for who can read it."""
+    """An answer that is neither success nor a known problem: its ``status``, and its ``body`` for who can read it.
+
+    ``words`` are the provider's own, as ``quoted`` lets them through; empty if there are none.
+    """
 
     def __init__(self, call: str, status: int, body: bytes) -> None:
-        super().__init__(f"{call}: unexpected status {status}")
+        self.words = quoted(body)
+        super().__init__(f"{call}: {status}: {self.words}" if self.words else f"{call}: unexpected status {status}")
         self.status = status
         self.body = body
 
@@ -115,12 +124,13 @@ class Session(requests.Session):
         call = f"{request.method} {urlsplit(request.url or '').path}"
         try:
             response = super().send(request, **options)
+            body = b"" if response.ok else response.content
         except requests.RequestException as error:
             message = f"{call}: no complete response ({type(error).__name__})"
             raise RetryLater(message) from None
-        failure = problem(call, response.status_code, response.headers)
+        failure = problem(call, response.status_code, response.headers, body)
         if failure is None and not response.is_redirect and response.status_code // 100 != 2:  # noqa: PLR2004
-            failure = Refused(call, response.status_code, response.content)
+            failure = Refused(call, response.status_code, body)
         if failure:
             raise failure
         return response
