@@ -22,7 +22,10 @@ AIRFLOW = [
 ]
 MODULES = sorted(LIFECYCLE.rglob("*.py"))
 # Each layer may import the ones before it, and no neighbour. A destination may read by its source.
-LAYERS = (("errors",), ("connectors",), ("settings", "web"), ("warehouse",), ("sources",), ("destinations",))
+LAYERS = (
+    *(("errors", "addresses"), ("connectors",), ("settings", "web")),
+    *(("warehouse",), ("sources",), ("destinations",)),
+)
 PARTS = (
     *(
         "extract",
