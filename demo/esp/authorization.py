@@ -3,8 +3,6 @@
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
 
 import orjson
 from starlette.datastructures import Headers, MutableHeaders
@@ -12,7 +10,8 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from demo.esp.refusal import refusal_body
-from lifecycle.testing.faults import template
+from demo.esp.rules import RateLimit
+from lifecycle.testing.faults import FAULT, template
 
 FULL = (
     "marketing.create",
@@ -28,13 +27,9 @@ READ_ONLY = tuple(scope for scope in FULL if scope.endswith(".read"))
 POSTED_READS = ("/v3/marketing/contacts/search/emails", "/v3/marketing/contacts/exports")
 
 
-@dataclass(frozen=True)
-class RateLimit:
-    """So many calls per window and path template; the reset header gives seconds left or the epoch."""
-
-    calls: int = 6_000
-    seconds: float = 60.0
-    reset: Literal["seconds", "epoch"] = "seconds"
+#: What the portal says (sendgrid/docs#5464); the API's "HTTP 403 Access forbidden" (sendgrid/sendgrid-csharp#427) is
+#: the answer to a lacking right as well, and the fault `forbidden`.
+IP_NOT_ALLOWED = "Your IP address is not whitelisted. See http://send.gd/1PemvHz for more details."
 
 
 def authorized(app: ASGIApp, keys: Mapping[str, tuple[str, ...]], limit: RateLimit) -> ASGIApp:
@@ -47,9 +42,11 @@ def authorized(app: ASGIApp, keys: Mapping[str, tuple[str, ...]], limit: RateLim
             return
         spent, headers = _spend(windows, template(scope["path"]), limit)
         status = _refusal_status(scope, keys) or (429 if spent else None)
-        inner = (
-            app if status is None else Response(orjson.dumps(refusal_body(status)), status, None, "application/json")
-        )
+        words = IP_NOT_ALLOWED if _is_elsewhere(scope) else None
+        inner: ASGIApp = app
+        if status is not None or words:
+            status = 403 if words else status or 0
+            inner = Response(orjson.dumps(refusal_body(status, words)), status, None, "application/json")
 
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -65,6 +62,12 @@ def scopes_of(scope: Scope, keys: Mapping[str, tuple[str, ...]]) -> tuple[str, .
     """Return the scopes of the caller's key; none for a key that is not valid."""
     scheme, _, key = Headers(scope=scope).get("authorization", "").partition(" ")
     return keys.get(key, ()) if scheme.lower() == "bearer" else ()
+
+
+def _is_elsewhere(scope: Scope) -> bool:
+    """Say whether the caller's IP address is not one of those that the account allows."""
+    fault = scope[FAULT]
+    return fault is not None and fault.kind == "ip_not_allowed"
 
 
 def _refusal_status(scope: Scope, keys: Mapping[str, tuple[str, ...]]) -> int | None:

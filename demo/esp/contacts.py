@@ -1,11 +1,8 @@
-"""Contacts: what an upsert may contain, what it changes, how a contact is shown.
+"""Contacts: what an upsert changes, and how a contact is shown.
 
-Custom fields are keyed by id (`e1_T`) on write and in the store, and by name when shown. A request with a bad
-address, an unknown custom field or an overlong name is refused as a whole; a wrong type costs only
-its own row.
+Custom fields are keyed by id (`e1_T`) on write and in the store, and by name when shown.
 """
 
-import re
 import uuid
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -13,56 +10,33 @@ from typing import Any
 
 import orjson
 
-from demo.esp.refusal import Refusal
 from demo.esp.store import Store
 from lifecycle.testing import clock as clocks
 
-MAX_CONTACTS = 30_000
-MAX_BYTES = 6_000_000
-MAX_TEXT = 1_000
-EMAIL = re.compile(r"[^@\s,;<>\"()]+@[^@\s,;<>\"().]+(\.[^@\s,;<>\"().]+)+")
-MAX_LENGTHS = {"email": 254, "first_name": 50, "last_name": 50, "country": 50, "city": 60}
+IDENTIFIERS = ("email", "external_id", "phone_number_id", "anonymous_id")
 RESERVED = (
     "first_name", "last_name", "alternate_emails", "address_line_1", "address_line_2", "city",
     "state_province_region", "postal_code", "country", "phone_number", "whatsapp", "line", "facebook",
-    "unique_name",
+    "unique_name", *IDENTIFIERS[1:],
 )  # fmt: skip
 
 SHOWN = """
-    select c.*, (select group_concat(m.list_id) from membership m
+    select c.*, (select group_concat(m.list_id) from {seen}membership m
                  where m.contact_id = c.id and m.added_at <= ?) as lists
-    from contact c where c.created_at <= ? and {where}
+    from {seen}contact c where c.created_at <= ? and {where}
 """
 
 Contact = dict[str, Any]
 
 
-def check(store: Store, size: int, body: Mapping[str, Any]) -> None:
-    """Refuse a request that SendGrid would refuse as a whole, naming every row at fault."""
-    contacts = body.get("contacts")
-    if not isinstance(contacts, list) or not contacts:
-        raise Refusal(400, ("contacts", "contacts is required, and it must have at least one entry"))
-    if len(contacts) > MAX_CONTACTS or size > MAX_BYTES:
-        raise Refusal(400, ("contacts", f"at most {MAX_CONTACTS} contacts or 6MB of data are allowed"))
-    known_lists = {row["id"] for row in store.rows("select id from list")}
-    if unknown := [key for key in body.get("list_ids") or () if key not in known_lists]:
-        raise Refusal(404, ("list_ids", f"list ids do not exist: {', '.join(unknown)}"))
-    known_fields = set(field_types(store))
-    if errors := [error for n, contact in enumerate(contacts) for error in _errors(n, contact, known_fields)]:
-        raise Refusal(400, *errors)
+def address(contact: Contact) -> str:
+    """Return the address of a contact as it is kept; an empty text where there is none."""
+    return str(contact.get("email") or "").strip().lower()
 
 
-def _errors(number: int, contact: Contact, known_fields: set[str]) -> Iterable[tuple[str, str]]:
-    email = str(contact.get("email") or "").strip()
-    if not email:
-        yield f"contacts[{number}].email", "email is required"
-    elif not EMAIL.fullmatch(email):
-        yield f"contacts[{number}].email", f"email '{email}' is not valid"
-    for name, longest in MAX_LENGTHS.items():
-        if len(str(contact.get(name) or "")) > longest:
-            yield f"contacts[{number}].{name}", f"length should be less than {longest} chars"
-    for key in (contact.get("custom_fields") or {}).keys() - known_fields:
-        yield f"contacts[{number}].custom_fields.{key}", f"invalid custom field id '{key}'"
+def custom_fields(contact: Contact) -> Mapping[str, Any]:
+    """Return the custom fields of a contact as it was sent, by their ids."""
+    return contact.get("custom_fields") or {}
 
 
 def field_types(store: Store) -> dict[str, str]:
@@ -70,32 +44,43 @@ def field_types(store: Store) -> dict[str, str]:
     return {row["id"]: row["field_type"] for row in store.rows("select id, field_type from field")}
 
 
-def refused_value(contact: Contact, types: Mapping[str, str]) -> str | None:
-    """Say why a row can't be taken, or None. A field that was deleted meanwhile is such a reason."""
-    for key, value in (contact.get("custom_fields") or {}).items():
-        if key not in types:
-            return f"custom field '{key}' does not exist"
-        if value is not None and not _fits(types[key], value):
-            return f"custom field '{key}' is not a valid {types[key]}"
+def find(store: Store, contact: Contact) -> dict[str, Any] | None:
+    """Return the row of the contact that has one of these identifiers, the address first."""
+    if email := address(contact):
+        row = store.row("select * from contact where email = ?", (email,))
+        if row is not None:
+            return row
+    for name in IDENTIFIERS[1:]:
+        if value := contact.get(name):
+            where = f"email is null and json_extract(reserved, '$.{name}') = ?"
+            row = store.row(f"select * from contact where {where}", (value,))  # noqa: S608 - names are ours
+            if row is not None:
+                return row
     return None
 
 
-def upsert(store: Store, contact: Contact, list_ids: Iterable[str], types: Mapping[str, str], now: int) -> str | None:
-    """Merge one contact: given fields replace, omitted ones stay, lists only add.
+def upsert(
+    store: Store,
+    contact: Contact,
+    old: Mapping[str, Any] | None,
+    list_ids: Iterable[str],
+    types: Mapping[str, str],
+    now: int,
+) -> str | None:
+    """Merge one contact into the row that `find` has for it: given fields replace, omitted ones stay, lists only add.
 
     Returns `created` or `updated`, or None where nothing changed.
     """
-    email = str(contact["email"]).strip().lower()
-    old = store.row("select * from contact where email = ?", (email,))
+    email = address(contact) or None
     reserved = orjson.loads(old["reserved"]) if old else {}
     custom = orjson.loads(old["custom"]) if old else {}
     before = (dict(reserved), dict(custom))
     reserved.update({name: contact[name] for name in RESERVED if contact.get(name) is not None})
-    for key, value in (contact.get("custom_fields") or {}).items():
+    for key, value in custom_fields(contact).items():
         custom[key] = None if value is None else _stored(types[key], value)
     custom = {key: value for key, value in custom.items() if value is not None}
     is_new = old is None or old["created_at"] > now
-    key = old["id"] if old else str(uuid.uuid5(uuid.NAMESPACE_URL, email))
+    key = old["id"] if old else str(uuid.uuid4())
     texts = (orjson.dumps(reserved).decode(), orjson.dumps(custom).decode())
     if is_new:
         store.run(
@@ -109,7 +94,8 @@ def upsert(store: Store, contact: Contact, list_ids: Iterable[str], types: Mappi
         return "created"
     if before == (reserved, custom) and not joined:
         return None
-    store.run("update contact set reserved = ?, custom = ?, updated_at = ? where id = ?", (*texts, now, key))
+    changed = "email = coalesce(email, ?), reserved = ?, custom = ?, updated_at = ?"
+    store.run(f"update contact set {changed} where id = ?", (email, *texts, now, key))  # noqa: S608 - no value
     return "updated"
 
 
@@ -122,18 +108,25 @@ def _join(store: Store, list_id: str, contact_id: str, now: int) -> int:
     )
 
 
-def shown(store: Store, horizon: int, where: str = "true", parameters: Iterable[Any] = ()) -> list[Contact]:
-    """Return contacts that exist at the horizon as the API shows them; `where` is trusted SQL over `c`."""
+def shown(
+    store: Store, horizon: int, where: str = "true", parameters: Iterable[Any] = (), seen: str = ""
+) -> list[Contact]:
+    """Return contacts that exist at the horizon as the API shows them; `where` is trusted SQL over `c`.
+
+    `seen` begins the names of the tables that are read.
+    """
     names = {row["id"]: row["name"] for row in store.rows("select id, name from field")}
-    rows = store.rows(SHOWN.format(where=where), (horizon, horizon, *parameters))
+    rows = store.rows(SHOWN.format(where=where, seen=seen), (horizon, horizon, *parameters))
     return [_show(row, names) for row in rows]
 
 
 def _show(row: Mapping[str, Any], names: Mapping[str, str]) -> Contact:
     reserved, custom = orjson.loads(row["reserved"]), orjson.loads(row["custom"])
+    # A contact that has only another identifier has no address: segmentio/action-destinations#2032.
+    email = {} if row["email"] is None else {"email": row["email"]}
     return {
         "id": row["id"],
-        "email": row["email"],
+        **email,
         **{name: reserved.get(name, [] if name == "alternate_emails" else "") for name in RESERVED},
         "list_ids": row["lists"].split(",") if row["lists"] else [],
         "segment_ids": None,
@@ -143,26 +136,17 @@ def _show(row: Mapping[str, Any], names: Mapping[str, str]) -> Contact:
     }
 
 
-def _fits(field_type: str, value: object) -> bool:
-    match field_type:
-        case "Number":
-            return isinstance(value, int | float) and not isinstance(value, bool)
-        case "Date":
-            return isinstance(value, str) and _moment(value) is not None
-        case _:
-            return isinstance(value, str) and len(value) <= MAX_TEXT
-
-
 def _stored(field_type: str, value: Any) -> Any:
-    moment = _moment(value) if field_type == "Date" else None
-    return value if moment is None else f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+    at = moment(value) if field_type == "Date" else None
+    return value if at is None else f"{at:%Y-%m-%dT%H:%M:%SZ}"
 
 
-def _moment(text: str) -> datetime | None:
+def moment(text: str) -> datetime | None:
+    """Read a date as SendGrid does; None where it is none."""
     for read in (datetime.fromisoformat, lambda text: datetime.strptime(text, "%m/%d/%Y")):  # noqa: DTZ007
         try:
-            moment = read(text)
+            read_moment = read(text)
         except ValueError:
             continue
-        return moment if moment.tzinfo is None else moment.astimezone(UTC)
+        return read_moment if read_moment.tzinfo is None else read_moment.astimezone(UTC)
     return None

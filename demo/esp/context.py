@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from demo.esp import jobs
 from demo.esp.refusal import Refusal
+from demo.esp.rules import Rules
 from demo.esp.store import Store
 from lifecycle.testing.clock import Clock
 from lifecycle.testing.faults import FAULT
@@ -24,8 +25,9 @@ class Context:
     store: Store
     clock: Clock
     pace: jobs.Pace
+    rules: Rules
     keys: Mapping[str, tuple[str, ...]]
-    gzip_exports: bool
+    user_id: int
 
 
 def accepted(request: Request, context: Context, kind: str, payload: Mapping[str, Any]) -> Response:

@@ -7,11 +7,13 @@ from starlette.responses import Response
 
 from demo.esp import activity, authorization
 from demo.esp.context import Context, json_answer, not_found, row_or_404, whole_number
+from demo.esp.refusal import Refusal
 from lifecycle.testing import clock as clocks
 from lifecycle.testing.faults import FAULT
 
 SUPPRESSIONS = ("bounces", "blocks", "spam_reports", "unsubscribes", "invalid_emails")
 SUPPRESSION_PAGE = 500
+USERNAME = "user.username.read"
 MESSAGE_PAGE = 1_000
 
 
@@ -69,12 +71,20 @@ async def get_messages(request: Request, context: Context) -> Response:
 
 async def get_scopes(request: Request, context: Context) -> Response:
     """Show what the caller's key may do."""
-    return json_answer({"scopes": authorization.scopes_of(request.scope, context.keys)})
+    scopes = authorization.scopes_of(request.scope, context.keys)
+    return json_answer({"scopes": (*scopes, *((USERNAME,) if context.rules.may_read_username else ()))})
 
 
 async def get_account(_request: Request, _context: Context) -> Response:
     """Show the account."""
     return json_answer({"type": "paid", "reputation": 100})
+
+
+async def get_username(_request: Request, context: Context) -> Response:
+    """Show whose account it is, to a key that may know it."""
+    if not context.rules.may_read_username:
+        raise Refusal(403, (None, "access forbidden"))
+    return json_answer({"username": f"demo{context.user_id}", "user_id": context.user_id})
 
 
 def _groups(context: Context) -> list[dict[str, Any]]:

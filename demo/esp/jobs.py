@@ -15,12 +15,17 @@ from typing import Any
 
 import orjson
 
-from demo.esp import contacts
+from demo.esp import checks, contacts, index
+from demo.esp.rules import CONTACT_LIMIT, Rules
 from demo.esp.store import Store
 from lifecycle.testing import clock as clocks
-from lifecycle.testing.faults import Fault
+from lifecycle.testing.faults import JOBS, Fault
 
-FATES = ("job_failed", "job_stuck", "rows_rejected")
+#: What the file of refused rows holds, where a fault says otherwise than the account's rules.
+FILES = {"rows_unnamed": "messages", "rows_expired": "expired"}
+EXPIRED = "expired.csv"
+#: Jobs that wait, by the account's clock, for as many seconds as the fourth part of their fate says.
+DUE = "started_at + coalesce(json_extract(fate, '$[3]'), 0) <= ?"
 NEVER = float(clocks.END_OF_TIME)
 
 
@@ -35,7 +40,9 @@ class Pace:
 def submit(store: Store, kind: str, payload: Mapping[str, Any], now: int, fault: Fault | None) -> str:
     """Accept a job (`upsert`, `remove` or `delete`) and return its id; it is on disk when this returns."""
     key = str(uuid.uuid4())
-    fate = None if fault is None or fault.kind not in FATES else [fault.kind, fault.rows, fault.message]
+    fate = None
+    if fault is not None and fault.kind in JOBS:
+        fate = [fault.kind, fault.rows, fault.message, fault.seconds if fault.kind == "job_late" else 0]
     results = {"requested_count": len(payload.get("contacts") or payload["contact_ids"])}
     submitted = NEVER if fault is not None and fault.kind == "job_stuck" else time.time()
     with store.transaction():
@@ -46,37 +53,47 @@ def submit(store: Store, kind: str, payload: Mapping[str, Any], now: int, fault:
     return key
 
 
-def run_due(store: Store, pace: Pace, now: int, *, at_once: bool = False) -> None:
+def run_due(store: Store, pace: Pace, rules: Rules, now: int, *, at_once: bool = False) -> None:
     """Carry out, in the order of their acceptance, the jobs whose time has come."""
     due = time.time() if at_once else (0.0 if pace.seconds is None else time.time() - pace.seconds)
-    for job in store.rows("select * from job where status = 'pending' and submitted <= ? order by number", (due,)):
-        _carry_out(store, job, now)
+    waiting = f"select * from job where status = 'pending' and submitted <= ? and {DUE} order by number"  # noqa: S608
+    for job in store.rows(waiting, (due, clocks.END_OF_TIME if at_once else now)):
+        _carry_out(store, rules, job, now)
 
 
-def poll(store: Store, pace: Pace, key: str, now: int) -> dict[str, Any] | None:
+def release(store: Store) -> None:
+    """Let stuck and late jobs come to their end like any other."""
+    store.run(
+        "update job set submitted = 0, fate = 'null' where json_extract(fate, '$[0]') in ('job_stuck', 'job_late')"
+    )
+
+
+def poll(store: Store, pace: Pace, rules: Rules, key: str, now: int) -> dict[str, Any] | None:
     """Ask about one job, which may bring it to its end. None if there is no such job."""
     with store.transaction():
         job = store.row("select * from job where id = ?", (key,))
         if job is None:
             return None
         store.run("update job set polls = polls + 1 where id = ?", (key,))
-        if job["status"] == "pending" and job["polls"] >= pace.polls:
-            _carry_out(store, job, now)
+        is_due = store.value(f"select {DUE} from job where id = ?", (now, key))  # noqa: S608 - no value
+        if job["status"] == "pending" and job["polls"] >= pace.polls and is_due:
+            _carry_out(store, rules, job, now)
     return store.row("select * from job where id = ?", (key,))
 
 
-def _carry_out(store: Store, job: Mapping[str, Any], now: int) -> None:
-    fate, rows, message = orjson.loads(job["fate"]) or ("", 0, "")
+def _carry_out(store: Store, rules: Rules, job: Mapping[str, Any], now: int) -> None:
+    fate, *_ = orjson.loads(job["fate"]) or [""]
     if job["submitted"] == NEVER:
         return
     payload, results = orjson.loads(job["payload"]), orjson.loads(job["results"])
     with store.transaction():
+        index.fall_behind(store, rules)
         status = "completed"
         if fate == "job_failed":
             status = "failed"
             results["errored_count"] = results["requested_count"]
         elif job["kind"] == "upsert":
-            status = _upsert(store, payload, results, (rows, message) if fate else (0, ""), now)
+            status = _upsert(store, rules, payload, results, orjson.loads(job["fate"]), now)
         else:
             _take_away(store, job["kind"], payload, results)
         store.run(
@@ -86,17 +103,22 @@ def _carry_out(store: Store, job: Mapping[str, Any], now: int) -> None:
 
 
 def _upsert(
-    store: Store, payload: Mapping[str, Any], results: dict[str, Any], rejection: tuple[int, str], now: int
+    store: Store, rules: Rules, payload: Mapping[str, Any], results: dict[str, Any], fate: list[Any] | None, now: int
 ) -> str:
-    types = contacts.field_types(store)
+    types, room = contacts.field_types(store), checks.room_for(store, rules)
     counts = {"created": 0, "updated": 0}
     rejected: list[tuple[str, str]] = []
+    kind, rows, message, _ = fate or ("", 0, "", 0)
     for number, contact in enumerate(payload["contacts"]):
-        reason = rejection[1] if number < rejection[0] else contacts.refused_value(contact, types)
+        old = contacts.find(store, contact)
+        reason = message if kind.startswith("rows_") and number < rows else None
+        reason = reason or checks.refused_value(contact, types, rules) or checks.refused_identity(old, contact)
+        if reason is None and old is None and room is not None and counts["created"] >= room:
+            reason = CONTACT_LIMIT
         if reason is not None:
-            rejected.append((contact["email"].strip().lower(), reason))
+            rejected.append((contacts.address(contact), reason))
             continue
-        outcome = contacts.upsert(store, contact, payload.get("list_ids") or (), types, now)
+        outcome = contacts.upsert(store, contact, old, payload.get("list_ids") or (), types, now)
         if outcome is not None:
             counts[outcome] += 1
     results |= {
@@ -106,16 +128,20 @@ def _upsert(
     }
     if not rejected:
         return "completed"
-    results["errors_url"] = _errors_file(store, rejected)
+    if url := _errors_file(store, FILES.get(kind, rules.errors_file), rejected):
+        results["errors_url"] = url
     return "failed" if len(rejected) == len(payload["contacts"]) else "errored"
 
 
-def _errors_file(store: Store, rejected: list[tuple[str, str]]) -> str:
+def _errors_file(store: Store, form: str, rejected: list[tuple[str, str]]) -> str | None:
+    if form == "missing":
+        return None
     text = io.StringIO()
     writer = csv.writer(text)
-    writer.writerow(("email", "error"))
-    writer.writerows(rejected)
-    return keep_file(store, "errors.csv", text.getvalue().encode())
+    columns = slice(1, 2) if form == "messages" else slice(2)
+    writer.writerow(("email", "error")[columns])
+    writer.writerows(row[columns] for row in rejected)
+    return keep_file(store, EXPIRED if form == "expired" else "errors.csv", text.getvalue().encode())
 
 
 def keep_file(store: Store, name: str, body: bytes) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from demo.esp import contact_routes, contacts
+from demo.esp import contact_routes, contacts, index
 from demo.esp.context import (
     Context,
     accepted,
@@ -27,7 +27,6 @@ LISTS = "/v3/marketing/lists"
 FIELDS = "/v3/marketing/field_definitions"
 FIELD_TYPES = {"Text": "T", "Number": "N", "Date": "D"}
 FIELD_NAME = re.compile(r"[A-Za-z_]\w{0,99}", re.ASCII)
-MAX_FIELDS = 500
 LIST_PAGE = 1_000
 
 
@@ -40,7 +39,8 @@ async def get_lists(request: Request, context: Context) -> Response:
     metadata = {"self": address + token, "count": context.store.value("select count(*) from list")}
     if len(rows) > size:
         metadata["next"] = address + rows[size - 1]["id"]
-    return json_answer({"result": [_list(request, context, row) for row in rows[:size]], "_metadata": metadata})
+    seen = index.look(context.store)
+    return json_answer({"result": [_list(request, context, row, seen) for row in rows[:size]], "_metadata": metadata})
 
 
 async def post_list(request: Request, context: Context) -> Response:
@@ -48,6 +48,8 @@ async def post_list(request: Request, context: Context) -> Response:
     key = str(uuid.uuid4())
     name = _name(await body_of(request))
     _refuse_taken_list(context, name)
+    if context.store.value("select count(*) from list") >= context.rules.max_lists:
+        raise Refusal(400, (None, f"at most {context.rules.max_lists} lists are allowed"))
     context.store.run("insert into list values (?, ?)", (key, name))
     return json_answer(_list(request, context, {"id": key, "name": name}), 201)
 
@@ -55,7 +57,7 @@ async def post_list(request: Request, context: Context) -> Response:
 async def get_list(request: Request, context: Context) -> Response:
     """Show a list, with a sample of its contacts if asked."""
     row = _list_row(request, context)
-    answer = _list(request, context, row)
+    answer = _list(request, context, row, index.look(context.store))
     if request.query_params.get("contact_sample", "").lower() == "true":
         answer["contact_sample"] = contact_routes.on_lists(context, [row["id"]])[: contact_routes.SAMPLE]
     return json_answer(answer)
@@ -83,7 +85,7 @@ async def delete_list(request: Request, context: Context) -> Response:
 
 async def count_list(request: Request, context: Context) -> Response:
     """Count a list's contacts."""
-    count = _list(request, context, _list_row(request, context))["contact_count"]
+    count = _list(request, context, _list_row(request, context), index.look(context.store))["contact_count"]
     return json_answer({"contact_count": count, "billable_count": count})
 
 
@@ -108,8 +110,8 @@ async def post_field(request: Request, context: Context) -> Response:
     if body.get("field_type") not in FIELD_TYPES:
         raise Refusal(400, ("field_type", f"field_type must be one of {', '.join(FIELD_TYPES)}"))
     _refuse_field_name(context, body.get("name"))
-    if context.store.value("select count(*) from field") >= MAX_FIELDS:
-        raise Refusal(400, (None, f"at most {MAX_FIELDS} custom fields are allowed"))
+    if context.store.value("select count(*) from field") >= context.rules.max_fields:
+        raise Refusal(400, (None, f"at most {context.rules.max_fields} custom fields are allowed"))
     key = add_field(context.store, body["name"], body["field_type"])
     return json_answer(_field(request, {"id": key, "name": body["name"], "field_type": body["field_type"]}))
 
@@ -138,9 +140,9 @@ def add_field(store: Store, name: str, field_type: str) -> str:
     return key
 
 
-def _list(request: Request, context: Context, row: Mapping[str, Any]) -> dict[str, Any]:
+def _list(request: Request, context: Context, row: Mapping[str, Any], seen: str = "") -> dict[str, Any]:
     count = context.store.value(
-        "select count(*) from membership m join contact c on c.id = m.contact_id"
+        f"select count(*) from {seen}membership m join {seen}contact c on c.id = m.contact_id"  # noqa: S608 - ours
         " where m.list_id = ? and max(m.added_at, c.created_at) <= ?",
         (row["id"], context.clock.horizon()),
     )

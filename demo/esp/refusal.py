@@ -12,7 +12,7 @@ class Refusal(Exception):  # noqa: N818 - the HTTP answer to give, named as what
         self.body: dict[str, Any] = {"errors": [{"field": field, "message": text} for field, text in errors]}
 
 
-def refusal_body(status: int) -> object:
-    """Return SendGrid's error body for a status that a fault asks for."""
+def refusal_body(status: int, words: str | None = None) -> object:
+    """Return SendGrid's error body for a status that a fault asks for, with other words than usual if given."""
     texts = {401: "authorization required", 403: "access forbidden", 429: "too many requests"}
-    return {"errors": [{"field": None, "message": texts.get(status, "internal error")}]}
+    return {"errors": [{"field": None, "message": words or texts.get(status, "internal error")}]}

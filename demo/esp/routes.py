@@ -45,6 +45,7 @@ ANSWERS: dict[tuple[str, str], Answer] = {
     ("GET", "/v3/messages"): events.get_messages,
     ("GET", "/v3/scopes"): events.get_scopes,
     ("GET", "/v3/user/account"): events.get_account,
+    ("GET", "/v3/user/username"): events.get_username,
     ("GET", "/_files/{token}/{name}"): contact_routes.download,
 }
 
@@ -54,7 +55,7 @@ def routes(context: Context) -> list[Route]:
 
     def route(method: str, path: str, answer: Answer) -> Route:
         async def endpoint(request: Request) -> Response:
-            jobs.run_due(context.store, context.pace, context.clock.stamp())
+            jobs.run_due(context.store, context.pace, context.rules, context.clock.stamp())
             return await answer(request, context)
 
         return Route(path, endpoint, methods=[method])

@@ -1,6 +1,6 @@
 """The ESP as one object: its server, and Python access to what it holds."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,13 +12,16 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp
 
-from demo.esp import authorization, contacts, events, jobs, lists, routes
+from demo.esp import accounts, authorization, contacts, events, jobs, lists, routes
 from demo.esp.context import Context
 from demo.esp.refusal import Refusal, refusal_body
+from demo.esp.rules import Rules
 from demo.esp.store import Store
 from lifecycle.testing import clock as clocks
 from lifecycle.testing.clock import Clock
 from lifecycle.testing.faults import Faults, controlled
+
+HAS_ADDRESS = "c.email is not null"
 
 
 class Esp:
@@ -32,19 +35,34 @@ class Esp:
         state: Path | None = None,
         now: datetime | None = None,
         pace: jobs.Pace | None = None,
-        rate_limit: authorization.RateLimit | None = None,
-        gzip_exports: bool = True,
+        rules: Rules | None = None,
+        user_id: int = 1,
     ) -> None:
         """`state` is the folder that holds the database; without one everything stays in memory."""
         self.clock = Clock(now)
         self.faults = Faults()
         self.store = Store(None if state is None else state / "esp.sqlite")
         self.pace = pace or jobs.Pace()
-        keys = {key: authorization.FULL, read_only_key: authorization.READ_ONLY}
-        context = Context(self.store, self.clock, self.pace, keys, gzip_exports)
+        self.rules = rules or Rules()
+        self.accounts: list[tuple[Callable[[str], bool], ASGIApp]] = []
+        self.keys = {key: authorization.FULL, read_only_key: authorization.READ_ONLY}
+        context = Context(self.store, self.clock, self.pace, self.rules, self.keys, user_id)
         server = Starlette(routes=routes.routes(context), exception_handlers={Refusal: _refuse})
-        authorized_server = authorization.authorized(server, keys, rate_limit or authorization.RateLimit())
-        self.app: ASGIApp = controlled(authorized_server, self.faults, self.clock, refusal_body)
+        authorized_server = authorization.authorized(server, self.keys, self.rules.rate_limit)
+        own = controlled(authorized_server, self.faults, self.clock, refusal_body)
+        self.app = accounts.by_key(self.accounts, own, "authorization")
+
+    def add_account(self, key: str, **options: Any) -> "Esp":
+        """Make another account behind the same address, which another key opens; it has a state of its own."""
+        number = len(self.accounts) + 2
+        named = {"read_only_key": f"{key}-read-only", "user_id": number}
+        other = Esp(key=key, **{"pace": self.pace, **named, **options})
+        self.accounts.append((other.knows, other.app))
+        return other
+
+    def knows(self, name: str) -> bool:
+        """Say whether this is one of the account's keys, or of its files."""
+        return name in self.keys or bool(self.store.value("select 1 from file where token = ?", (name,)))
 
     def is_fresh(self) -> bool:
         """Say whether nothing was ever put in."""
@@ -60,13 +78,17 @@ class Esp:
         return lists.add_field(self.store, name, field_type)
 
     def add_contact(
-        self, email: str, *, lists: Iterable[str] = (), created_at: datetime | None = None, **reserved: str
+        self, email: str | None, *, lists: Iterable[str] = (), created_at: datetime | None = None, **reserved: str
     ) -> None:
-        """Put in a contact, on the named lists; one of the future appears when the clock gets there."""
+        """Put in a contact, on the named lists; one of the future appears when the clock gets there.
+
+        One without an address needs another identifier: `external_id`, `phone_number_id` or `anonymous_id`.
+        """
         at = self.clock.stamp() if created_at is None else _epoch(created_at)
         with self.store.transaction():
             list_ids = [self.add_list(name) for name in lists]
-            contacts.upsert(self.store, {"email": email, **reserved}, list_ids, {}, at)
+            contact = {"email": email, **reserved}
+            contacts.upsert(self.store, contact, contacts.find(self.store, contact), list_ids, {}, at)
 
     def suppress(
         self,
@@ -132,12 +154,45 @@ class Esp:
         )
 
     def finish_jobs(self) -> None:
-        """Carry out every waiting job now; stuck ones stay."""
-        jobs.run_due(self.store, self.pace, self.clock.stamp(), at_once=True)
+        """Carry out every waiting job now, late ones too; stuck ones stay."""
+        jobs.run_due(self.store, self.pace, self.rules, self.clock.stamp(), at_once=True)
+
+    def release_jobs(self) -> None:
+        """Let stuck and late jobs come to their end like any other."""
+        jobs.release(self.store)
+
+    def rename_list(self, name: str, new_name: str) -> None:
+        """Rename a list, as somebody can in the provider's page."""
+        self.store.run("update list set name = ? where name = ?", (new_name, name))
+
+    def delete_list(self, name: str) -> None:
+        """Delete a list; its contacts stay."""
+        self.store.run("delete from list where name = ?", (name,))
+
+    def delete_field(self, name: str) -> None:
+        """Delete a custom field with its values."""
+        self.store.run("delete from field where name = ?", (name,))
+
+    def delete_contact(self, email: str) -> None:
+        """Delete a contact; one that comes again has another id."""
+        self.store.run("delete from contact where email = ?", (email,))
+
+    def leave_list(self, name: str, email: str) -> None:
+        """Take a contact off a list."""
+        where = "list_id = ? and contact_id = (select id from contact where email = ?)"
+        self.store.run(f"delete from membership where {where}", (self.lists()[name], email))  # noqa: S608 - no value
+
+    def snapshot(self) -> bytes:
+        """Return the whole state of the account, for `restore`."""
+        return self.store.snapshot()
+
+    def restore(self, snapshot: bytes) -> None:
+        """Take the account back to what it was."""
+        self.store.restore(snapshot)
 
     def contacts(self) -> dict[str, dict[str, Any]]:
-        """Return all contacts by address, as the API shows them."""
-        return {contact["email"]: contact for contact in contacts.shown(self.store, self.clock.horizon())}
+        """Return all contacts that have an address by it, as the API shows them."""
+        return {contact["email"]: contact for contact in contacts.shown(self.store, self.clock.horizon(), HAS_ADDRESS)}
 
     def lists(self) -> dict[str, str]:
         """Return the ids of all lists by name."""

@@ -12,7 +12,7 @@ from typing import Any
 
 SCHEMA = """
 create table if not exists contact (
-    id text primary key, email text not null unique, reserved text not null, custom text not null,
+    id text primary key, email text unique, reserved text not null, custom text not null,
     created_at integer not null, updated_at integer not null);
 create table if not exists list (id text primary key, name text not null unique);
 create table if not exists membership (
@@ -28,6 +28,7 @@ create table if not exists job (
     payload blob, fate text,
     status text not null default 'pending', polls integer not null default 0, submitted real not null,
     started_at integer not null, finished_at integer, results text not null);
+create table if not exists stale (looks integer not null);
 create table if not exists export (
     id text primary key, polls integer not null default 0, created_at integer not null,
     file text not null, contact_count integer not null);
@@ -105,6 +106,19 @@ class Store:
         """Change something once per set of parameters."""
         with self.transaction():
             self._db.executemany(sql, parameters)
+
+    def snapshot(self) -> bytes:
+        """Return all that is stored."""
+        with self._lock:
+            return self._db.serialize()
+
+    def restore(self, snapshot: bytes) -> None:
+        """Store what a snapshot holds, and nothing else."""
+        kept = sqlite3.connect(":memory:")
+        kept.deserialize(snapshot)
+        with self._lock:
+            kept.backup(self._db)
+        kept.close()
 
     def close(self) -> None:
         """Close the connection."""

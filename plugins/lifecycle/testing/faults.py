@@ -9,8 +9,12 @@
 | `truncated` | the request is performed; a complete HTTP answer whose JSON is cut in half |
 | `not_json` | 200 with an HTML page |
 | `page_shift` | a later page comes as if `shift` documents had left the listing (negative: joined it) |
-| `job_failed`, `job_stuck` | the ESP accepts the import, which ends `failed` or stays `pending` for good |
+| `job_failed`, `job_stuck` | the ESP accepts the job or export, which ends `failed` or stays `pending` for good |
+| `job_late` | the ESP accepts the job, which stays `pending` until its clock has gone on by `seconds` |
 | `rows_rejected` | the ESP accepts the import; its first `rows` contacts are refused with `message` |
+| `rows_unnamed`, `rows_expired` | the same, but the file of refused rows has no addresses, or is gone |
+| `search_misses` | a search by address answers that it finds nobody, whoever is there |
+| `ip_not_allowed` | the ESP's refusal of a caller whose IP address the account doesn't allow |
 
 `performed` makes a refusing kind perform the request first: the caller can't tell whether it took effect.
 
@@ -40,7 +44,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from lifecycle.testing import clock as clocks
 from lifecycle.testing.clock import Clock
 
-HANDLED_INSIDE = frozenset({"page_shift", "job_failed", "job_stuck", "rows_rejected"})
+JOBS = frozenset({"job_failed", "job_stuck", "job_late", "rows_rejected", "rows_unnamed", "rows_expired"})
+HANDLED_INSIDE = JOBS | {"page_shift", "search_misses", "ip_not_allowed"}
 CUTTING = frozenset({"reset_mid_body", "truncated"})
 NAMED_STATUS = {"unauthorized": 401, "forbidden": 403, "timeout": 504, "not_json": 200}
 KINDS = HANDLED_INSIDE | CUTTING | NAMED_STATUS.keys() | {str(status) for status in range(400, 600)}
