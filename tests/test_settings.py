@@ -297,5 +297,5 @@ def test_the_columns_to_push_are_columns_of_the_customers_contract() -> None:
 
 def test_custom_fields_are_the_standard_ones_and_the_audiences_own_each_once() -> None:
     fields = settings.parse(changed("audiences.all_new.fields", ["revenue", "vip", "first_order_on"])).custom_fields()
-    assert list(fields) == [f"lifecycle_{name}" for name in (*STANDARD_COLUMNS, "vip", "first_order_on")]
+    assert list(fields) == [f"lifecycle_{name}" for name in ("contactable", *STANDARD_COLUMNS, "vip", "first_order_on")]
     assert (fields["lifecycle_vip"], fields["lifecycle_first_order_on"]) == ("Text", "Date")

@@ -3,9 +3,14 @@
     {{ return(["stage", "stage_since", "previous_stage", "orders", "revenue", "last_order_on"]) }}
 {%- endmacro %}
 
+{# The words of the field `lifecycle_contactable`, as in plugins/lifecycle/settings; a test holds that they agree. #}
+{% macro contactable_words() -%}
+    {{ return({"YES": "contactable", "HELD_OUT": "held out", "NO": "not contactable"}) }}
+{%- endmacro %}
+
 {# The custom fields of a contact as JSON: the standard ones, and what the person's memberships add; no nulls. #}
 {% macro contact_fields() -%}
-    {%- set fields = {} -%}
+    {%- set fields = {"lifecycle_contactable": literal(contactable_words()["YES"])} -%}
     {%- for column in standard_columns() -%}
         {%- do fields.update({"lifecycle_" ~ column: "customers." ~ column}) -%}
     {%- endfor -%}
@@ -16,6 +21,11 @@
         {%- do fields.update({"lifecycle_" ~ column: carried}) -%}
     {%- endfor -%}
     {{ json_strip_nulls(json_object(fields)) }}
+{%- endmacro %}
+
+{# Whoever is held out carries nothing that a segment could be built on. #}
+{% macro held_out_fields() -%}
+    {{ json_object({"lifecycle_contactable": literal(contactable_words()["HELD_OUT"])}) }}
 {%- endmacro %}
 
 {# What audiences add: column of marts.customers → the audiences whose members carry it. #}

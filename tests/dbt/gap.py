@@ -132,7 +132,7 @@ def kept_of(dice: random.Random) -> Kept:
                 until = day + timedelta(days=dice.randint(1, 40))
                 ended = until if until <= RUN_DATE else None
                 outcome = dice.choice(["member", "member", "holdout", "excluded"])
-                why = "capped" if outcome == "excluded" else None
+                why = dice.choice(["capped", "held out"]) if outcome == "excluded" else None
                 kept.decisions.append(Decision(name, person, outcome, why, day, ended))
                 if outcome == "member":
                     kept.stays.append(Stay(person, rule["list"], day, ended))
@@ -278,7 +278,7 @@ def standing(scenario: Scenario, person: Person, day: date, last_day: date) -> t
         and (decision.until_on is None or decision.until_on >= RUN_DATE or decision.until_on > day)
     ]
     latest = max(in_force, key=lambda decision: decision.since_on, default=None)
-    held_out = any(decision.outcome == "holdout" for decision in in_force)
+    held_out = any(decision.outcome == "holdout" or decision.exclusion == "held out" for decision in in_force)
     return (latest.outcome, latest.exclusion or "", held_out) if latest else ("none", "", False)
 
 

@@ -414,6 +414,8 @@ def decisions(counted: Counted, late: set[tuple[Any, ...]], kept: Kept) -> Decid
             decided[name, key] = (
                 ("excluded", exclusion) if exclusion else ("holdout" if is_held_out else "member", None)
             )
+        if any(decided[name, key][0] == "holdout" for name in names):
+            decided |= {(name, key): ("excluded", "held out") for name in names if decided[name, key][0] == "member"}
     return decided
 
 

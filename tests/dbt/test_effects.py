@@ -67,7 +67,10 @@ def put(url: str, table: str, rows: list[tuple[object, ...]]) -> None:
 
 
 def experiment(url: str, dice: np.random.Generator) -> Arms:
-    """Write an experiment on `lapsed` into the warehouse; returns what should count."""
+    """Write an experiment on `lapsed` into the warehouse; returns what should count.
+
+    A fifth match `vip` as well, and buy more; whoever is held out there is in neither arm here.
+    """
     did: dict[str, dict[bool, list[float]]] = {
         metric: {True: [], False: []} for metric in ("clicked", "ordered", "revenue")
     }
@@ -78,16 +81,23 @@ def experiment(url: str, dice: np.random.Generator) -> Arms:
         person = uuid5(UUID(int=0), str(number))
         is_member = number == 0 or (number > 1 and dice.random() < 0.9)  # the first two on the first day
         entered_on = BEGIN + timedelta(int(dice.integers(90))) * (number > 1)
-        outcome = "member" if is_member else "holdout"
-        decisions.append(("lapsed", person, outcome, None, "lapsed", entered_on, None, 1, None))
+        is_vip = number > 1 and dice.random() < 0.2
+        is_held_out_as_vip = is_vip and dice.random() < 0.4
+        outcome = "holdout" if not is_member else "excluded" if is_held_out_as_vip else "member"
+        why = "held out" if outcome == "excluded" else None
+        decisions.append(("lapsed", person, outcome, why, "lapsed", entered_on, None, 1, None))
+        if is_held_out_as_vip:
+            decisions.append(("vip", person, "holdout", None, "vip", entered_on, None, 1, None))
         first, last = entered_on + DAY, entered_on + WINDOW
         has_clicked = is_member and dice.random() < 0.1
-        amounts = [float(np.round(net, 2)) for net in dice.gamma(2, 20, dice.poisson(0.7 if is_member else 0.3))]
+        amounts = [
+            float(np.round(net, 2)) for net in dice.gamma(2, 20, dice.poisson((0.7 if is_member else 0.3) + is_vip))
+        ]
         clicks += [(person, last)] * has_clicked + [(person, entered_on), (person, last + DAY), (person, None)]
         days = [first + timedelta(int(dice.integers(WINDOW.days))) for _ in amounts]
         purchases += [(person, "demo", day, net) for day, net in zip(days, amounts, strict=True)]
         purchases += [(person, "demo", entered_on, 500), (person, "demo", last + DAY, 500)]
-        if last <= RUN_DATE:
+        if last <= RUN_DATE and not is_held_out_as_vip:
             for metric, value in (("clicked", has_clicked), ("ordered", bool(amounts)), ("revenue", sum(amounts))):
                 did[metric][is_member].append(float(value))
     columns = "(audience, person_id, outcome, exclusion, reason, since_on, until_on, since_run, until_run)"
@@ -118,7 +128,8 @@ def test_a_lift_is_measured_as_scipy_measures_it(measured: tuple[str, Arms]) -> 
     url, arms = measured
     with warehouse.connect(url) as connection:
         columns = "metric, contacted, held_out, contacted_mean, lift, standard_error, low, high, verdict"
-        found = connection.execute(f"select {columns} from marts.audience_effects".encode()).fetchall()
+        effects = f"select {columns} from marts.audience_effects where audience = 'lapsed'"
+        found = connection.execute(effects.encode()).fetchall()
     assert {row[0] for row in found} == set(arms)
     for metric, contacted, held_out, mean, lift, error, low, high, _ in found:
         members, others = arms[metric]

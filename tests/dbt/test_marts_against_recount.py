@@ -305,7 +305,7 @@ def test_audiences_are_decided_by_every_rule_in_order(built: list[Built]) -> Non
         columns = ("audience", "person_id", "email", "is_holdout")
         assert {tuple(row[c] for c in columns) for row in night.marts["audience_members"]} == members
     exclusions = ("invalid address", "suppressed", "withdrawn", "no consent", "lower priority", "contacted recently")
-    assert seen.keys() >= {("excluded", each) for each in (*exclusions, "no address", "capped")}
+    assert seen.keys() >= {("excluded", each) for each in (*exclusions, "no address", "capped", "held out")}
 
 
 def test_who_was_delivered_the_night_before_stays(built: list[Built]) -> None:
@@ -320,11 +320,20 @@ def test_who_was_delivered_the_night_before_stays(built: list[Built]) -> None:
 def test_contacts_carry_what_their_audiences_add(built: list[Built]) -> None:
     for night in built:
         added: dict[UUID, set[str]] = {}
+        held_out = set()
         for (name, key), (outcome, _) in decided(night).items():
             if outcome == "member":
                 added.setdefault(key, set()).update(AUDIENCES[name].get("fields", []))
+            elif outcome == "holdout":
+                held_out.add(key)
+        assert held_out
         expected = {
-            key: (who.email, carried(night, key, added.get(key, set())))
+            key: (
+                who.email,
+                {"lifecycle_contactable": "held out"}
+                if key in held_out
+                else carried(night, key, added.get(key, set())),
+            )
             for key, who in night.people.items()
             if who.email and is_plausible(who.email) and consent(night.counted, key)[0] == "granted"
         }
@@ -337,6 +346,7 @@ def carried(night: Built, key: UUID, added: set[str]) -> dict[str, Any]:
     person, since = night.people[key], stage_since(night.counted, key)
     history = night.counted.histories[person.ruleset, key]
     columns = {
+        "contactable": "contactable",
         "stage": history[since],
         "stage_since": since.isoformat(),
         "previous_stage": history.get(since - timedelta(days=1)),

@@ -11,13 +11,15 @@ import pytest
 from dbt.contracts.graph.nodes import GenericTestNode
 
 from lifecycle import settings, transform
-from lifecycle.settings import CUSTOMER_COLUMNS, DBT_PROJECT, STAGES, STANDARD_COLUMNS
+from lifecycle.settings import CUSTOMER_COLUMNS, DBT_PROJECT, STAGES, STANDARD_COLUMNS, Contactable
 from tests.dbt.builds import Warehouse
 
 pytestmark = pytest.mark.dbt
 
 SHIPPED = settings.load(DBT_PROJECT / "vars.yml")
-LISTS = "{{ tojson({'stages': stages(), 'standard': standard_columns(), 'fields': contact_fields()}) }}"
+LISTS = """{{ tojson({
+    'stages': stages(), 'standard': standard_columns(), 'words': contactable_words(), 'fields': contact_fields()
+}) }}"""
 TYPES = {"Text": {"text", "boolean"}, "Number": {"integer", "numeric"}, "Date": {"date"}}
 
 
@@ -57,6 +59,10 @@ def test_no_other_list_of_stages_stands_in_dbt(parsed: Parsed) -> None:
 def test_a_contact_carries_in_dbt_what_the_provider_is_told_to_expect(parsed: Parsed) -> None:
     assert parsed.lists["standard"] == [*STANDARD_COLUMNS]
     assert {*re.findall(r"'(lifecycle_\w+)'", parsed.lists["fields"])} == {*SHIPPED.custom_fields()}
+
+
+def test_the_words_for_who_may_be_contacted_are_the_same_in_python_and_in_dbt(parsed: Parsed) -> None:
+    assert parsed.lists["words"] == Contactable.__members__
 
 
 def test_every_column_to_push_is_one_of_customers_and_of_its_type(parsed: Parsed) -> None:

@@ -357,11 +357,16 @@ def members(
     for key, who in contactable(scene, people).items():
         stage = who.stage(run_date)
         is_fresh = _has_just_entered(who, run_date, before[0].get(key), before[1])
+        is_held_out = {}
         for audience, rule in AUDIENCES.items():
             fits = stage in rule["stages"] and ("where" not in rule or who.orders >= LOYAL_FROM)
             if fits and (is_fresh or "entered_within_days" not in rule):
                 lot = int(hashlib.sha256(f"{audience}|{key}".encode()).hexdigest()[:8], 16) / 2**32
-                yield audience, key, lot < rule.get("holdout_share", 0.0)
+                is_held_out[audience] = lot < rule.get("holdout_share", 0.0)
+        is_left_alone = any(is_held_out.values())
+        yield from (
+            (audience, key, is_left_alone) for audience in is_held_out if is_held_out[audience] == is_left_alone
+        )
 
 
 def _has_just_entered(who: Person, run_date: date, known: Person | None, known_on: date) -> bool:

@@ -89,6 +89,7 @@ EXCLUSIONS = {
     "lower priority": translatable("in an audience of higher priority"),
     "contacted recently": translatable("contacted recently"),
     "capped": translatable("contact cap reached"),
+    "held out": translatable("in another audience's control group"),
 }
 APPROVALS = {
     "approved": translatable("approved"),

@@ -17,11 +17,13 @@ from pydantic import Field, ValidationError, model_validator
 from lifecycle import connectors
 from lifecycle.errors import SettingsInvalid
 from lifecycle.settings.audiences import (
+    CONTACTABLE_FIELD,
     CUSTOMER_COLUMNS,
     FIELD_PREFIX,
     STANDARD_COLUMNS,
     Audience,
     AudienceLimits,
+    Contactable,
     ContactCap,
     Destination,
     FieldType,
@@ -39,6 +41,7 @@ from lifecycle.settings.stages import Consent, Engagement, RuleSet, Stages, Vip
 
 __all__ = [
     "ALL_SHOPS",
+    "CONTACTABLE_FIELD",
     "CUSTOMER_COLUMNS",
     "DBT_PROJECT",
     "ESP",
@@ -49,6 +52,7 @@ __all__ = [
     "Audience",
     "AudienceLimits",
     "Connection",
+    "Contactable",
     "Days",
     "Deletions",
     "Destination",
@@ -147,7 +151,8 @@ class Settings(Section):
     def custom_fields(self) -> dict[str, FieldType]:
         """Name → type of every custom field that the provider has to know."""
         own = [column for audience in self.audiences.values() for column in audience.fields]
-        return {FIELD_PREFIX + column: CUSTOMER_COLUMNS[column] for column in dict.fromkeys((*STANDARD_COLUMNS, *own))}
+        columns = dict.fromkeys((*STANDARD_COLUMNS, *own))
+        return {CONTACTABLE_FIELD: "Text"} | {FIELD_PREFIX + column: CUSTOMER_COLUMNS[column] for column in columns}
 
     def push_to(self) -> Esp | Destination:
         """Where the lists go: ``kind`` names the destination, ``connection`` how to reach it."""

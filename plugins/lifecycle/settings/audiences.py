@@ -1,5 +1,6 @@
 """Who is to be on which list, and how much may change in a night before somebody is asked."""
 
+from enum import StrEnum
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
@@ -41,6 +42,16 @@ CUSTOMER_COLUMNS: dict[str, FieldType] = {
 #: What every contact carries, whatever its audiences.
 STANDARD_COLUMNS = ("stage", "stage_since", "previous_stage", "orders", "revenue", "last_order_on")
 FIELD_PREFIX = "lifecycle_"
+#: The custom field that says whether a segment may hold the contact.
+CONTACTABLE_FIELD = FIELD_PREFIX + "contactable"
+
+
+class Contactable(StrEnum):
+    """The words of ``CONTACTABLE_FIELD``; ``marts.contact_fields`` writes the first two, the plan the last one."""
+
+    YES = "contactable"
+    HELD_OUT = "held out"
+    NO = "not contactable"
 
 
 def _customer_column(name: str) -> str:

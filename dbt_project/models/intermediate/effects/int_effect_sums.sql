@@ -10,7 +10,9 @@ with
         from {{ ref("int_effect_experiments") }}
     ),
 
-    -- by the assignment of the first day, whatever happened to a person later (intention to treat)
+    -- by the assignment of the first day, whatever happened to a person later (intention to treat). Who was
+    -- held out from
+    -- another audience on that day is in neither arm: of the members, nobody is
     entries as (
         select
             memberships.audience,
@@ -21,6 +23,7 @@ with
         inner join experiments on experiments.audience = memberships.audience
         where
             memberships.is_first
+            and not memberships.is_held_out_elsewhere
             and memberships.since_on >= experiments.started_on
             and memberships.since_on <= experiments.complete_until
     ),

@@ -64,9 +64,9 @@ with
                 partition by occasions.scenario, occasions.person_id, occasions.day
                 order by decisions.since_on desc, decisions.since_run desc
             ) as position,
-            max(case when decisions.outcome = 'holdout' then 1 else 0 end) over (
-                partition by occasions.scenario, occasions.person_id, occasions.day
-            ) as is_held_out
+            max(
+                case when decisions.outcome = 'holdout' or decisions.exclusion = 'held out' then 1 else 0 end
+            ) over (partition by occasions.scenario, occasions.person_id, occasions.day) as is_held_out
         from decisions
         inner join
             occasions

@@ -102,22 +102,43 @@ with
             from ranked_contacts
             where contacts_in_window + place > {{ cap["contacts"] }}
         {% endif %}
-    )
+    ),
+
+    decided as (
+        select
+            assigned.audience,
+            assigned.person_id,
+            assigned.reason,
+            assigned.is_held_out,
+            coalesce(assigned.exclusion, spared.exclusion) as exclusion
+        from assigned
+        left join spared on spared.audience = assigned.audience and spared.person_id = assigned.person_id
+    ),
+
+    -- a control group is left alone altogether, so nobody in it is on any list
+    held_out as (select distinct person_id from decided where is_held_out and exclusion is null)
 
 select
-    assigned.audience,
-    assigned.person_id,
+    decided.audience,
+    decided.person_id,
     audiences.list_name,
     audiences.priority,
     case
-        when assigned.exclusion is not null or spared.exclusion is not null
+        when decided.exclusion is not null
         then 'excluded'
-        when assigned.is_held_out
+        when decided.is_held_out
         then 'holdout'
+        when held_out.person_id is not null
+        then 'excluded'
         else 'member'
     end as outcome,
-    coalesce(assigned.exclusion, spared.exclusion) as exclusion,
-    assigned.reason
-from assigned
-inner join audiences on audiences.audience = assigned.audience
-left join spared on spared.audience = assigned.audience and spared.person_id = assigned.person_id
+    case
+        when decided.exclusion is not null
+        then decided.exclusion
+        when held_out.person_id is not null and not decided.is_held_out
+        then 'held out'
+    end as exclusion,
+    decided.reason
+from decided
+inner join audiences on audiences.audience = decided.audience
+left join held_out on held_out.person_id = decided.person_id

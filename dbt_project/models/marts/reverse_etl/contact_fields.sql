@@ -14,12 +14,17 @@ with
                     case when audience in ({{ literals(audiences) }}) then 1 else 0 end
                 ) as carries_{{ column }},
             {% endfor %}
+            max(case when is_holdout then 1 else 0 end) as is_held_out,
             person_id
         from {{ ref("audience_members") }}
-        where not is_holdout
         group by person_id
     )
 
-select customers.person_id, customers.email, {{ contact_fields() }} as fields
+select
+    customers.person_id,
+    customers.email,
+    case
+        when memberships.is_held_out = 1 then {{ held_out_fields() }} else {{ contact_fields() }}
+    end as fields
 from customers
 left join memberships on memberships.person_id = customers.person_id
