@@ -10,6 +10,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 from demo import marts
 from demo.esp import Esp, Pace
 from lifecycle import deliver, plan, settings, warehouse
+from lifecycle.destinations import values
 from lifecycle.destinations.sendgrid import writer as sendgrid
 from lifecycle.sources import source_kind
 from lifecycle.testing.server import AppHost
@@ -178,15 +179,15 @@ class World:
         self.esp.finish_jobs()
 
     def ledger(self) -> dict[str, tuple[dict[str, Any], list[str]]]:
-        """Address → fields and lists that the provider has confirmed."""
+        """Address → fields that say something, and lists, as the provider has confirmed."""
         rows = self.rows("select email, fields, lists from $delivery.ledger")
-        return {email: (fields, lists) for email, fields, lists in rows}
+        return {email: (values.without_empty(fields), lists) for email, fields, lists in rows}
 
     def held(self) -> dict[str, tuple[dict[str, Any], list[str]]]:
         """Address → fields and lists that the provider really holds."""
         names = {key: name for name, key in self.esp.lists().items()}
         return {
-            email: (contact["custom_fields"], sorted(names[key] for key in contact["list_ids"]))
+            email: (values.without_empty(contact["custom_fields"]), sorted(names[key] for key in contact["list_ids"]))
             for email, contact in self.esp.contacts().items()
         }
 

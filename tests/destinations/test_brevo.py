@@ -41,10 +41,10 @@ def test_a_list_that_was_not_made_is_made_by_the_next_try(provider: Provider) ->
 def test_of_lists_with_one_name_ours_goes_before_the_oldest(provider: Provider) -> None:
     account = provider.server.account
     oldest, _ = (account.add_list("VIP") for _ in range(2))
-    assert provider.connect().list_ids["VIP"] == oldest  # type: ignore[attr-defined]
+    assert provider.connect().list_ids["VIP"] == str(oldest)
     folder = next(number for number, name in account.folders.items() if name == FOLDER)
     ours = account.add_list("VIP", folder)
-    assert provider.connect().list_ids["VIP"] == ours  # type: ignore[attr-defined]
+    assert provider.connect().list_ids["VIP"] == str(ours)
 
 
 def test_an_import_says_nothing_about_who_is_blocked(provider: Provider) -> None:
@@ -81,6 +81,12 @@ def test_a_batch_without_any_valid_address_is_rejected_with_a_reason_if_it_is_on
         destination.upsert(rows[:1], ["VIP"])
     assert rejection.value.reasons == {0: "There is no valid email in the file"}
     assert "000" not in str(rejection.value)
+
+
+def test_an_invalid_address_is_refused_later_by_its_name(provider: Provider) -> None:
+    outcome = write(provider.connect(), {"ada@nowhere": {}, BEN: {}, EVE: {"lifecycle_orders": 1}}, "VIP")
+    assert outcome == Outcome("completed", [("ada@nowhere", "the address is invalid")], 1)
+    assert provider.server.contacts().keys() == {BEN, EVE}
 
 
 @pytest.mark.parametrize(
@@ -202,7 +208,7 @@ def test_an_account_without_lists_may_leave_them_out_of_its_answer(provider: Pro
     assert provider.lists() == {*LISTS}
 
 
-@pytest.mark.parametrize("message", ["List IDs do not exist", "Account is under validation", ""])
+@pytest.mark.parametrize("message", ["List IDs do not exist", "Something else is wrong", ""])
 def test_a_refusal_that_is_not_about_the_rows_puts_nobody_aside(provider: Provider, message: str) -> None:
     destination = provider.connect()
     provider.server.faults.add(Fault("400", path="/import$", body={"code": "invalid_parameter", "message": message}))

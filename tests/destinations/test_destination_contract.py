@@ -2,14 +2,22 @@
 
 import pytest
 
-from lifecycle.destinations import CountsMembers, ListsMembers, Removes, Upserts, destination_kind
+from lifecycle.destinations import (
+    CountsMembers,
+    DescribesAccount,
+    ListsMembers,
+    ListsSuppressions,
+    Removes,
+    Upserts,
+    destination_kind,
+)
 from lifecycle.settings import Connection, Destination
 from lifecycle.testing.destinations import DestinationContract
 from lifecycle.testing.providers import provider_at
 from lifecycle.testing.server import AppHost
 from tests.destinations.providers import BREVO, PROVIDERS, SENDGRID
 
-CAN: tuple[type, ...] = (Upserts, Removes, ListsMembers, CountsMembers)
+CAN: tuple[type, ...] = (Upserts, Removes, ListsMembers, CountsMembers, DescribesAccount, ListsSuppressions)
 
 
 class TestSendGrid(DestinationContract):

@@ -1,12 +1,13 @@
 """What only SendGrid has: rows refused by their place, fields that come late, a file without documented columns."""
 
+import orjson
 import pytest
 
 from demo.esp.jobs import keep_file
 from lifecycle.destinations import Outcome
-from lifecycle.destinations.sendgrid import writer as sendgrid
+from lifecycle.destinations.sendgrid.refusals import rejected_rows
 from lifecycle.errors import RetryLater, RowRejected
-from lifecycle.testing.providers import ADA, BEN, EVE, EVERYTHING, Provider, write
+from lifecycle.testing.providers import ADA, BEN, EVE, EVERYTHING, Provider, finished, write
 from tests.world import World
 
 only_sendgrid = pytest.mark.parametrize("provider", ["sendgrid"], indirect=True)
@@ -31,8 +32,10 @@ def test_rows_that_are_refused_at_once_are_named_by_their_place(provider: Provid
 @only_sendgrid
 def test_a_value_of_another_type_is_refused_later_with_the_reason(provider: Provider) -> None:
     destination = provider.connect()
-    outcome = write(destination, {ADA: {"lifecycle_orders": "many"}, EVE: {"lifecycle_orders": 1}})
-    reason = f"custom field '{provider.server.fields()['lifecycle_orders']}' is not a valid Number"
+    number = destination.field_ids["lifecycle_orders"]
+    contacts = [orjson.dumps({"email": ADA, "custom_fields": {number: "many"}}), destination.encoded(EVE, {})]
+    outcome = finished(destination, destination.upsert(contacts, []))
+    reason = f"custom field '{number}' is not a valid Number"
     assert outcome == Outcome("completed", [(ADA, reason)], 1)
 
 
@@ -49,7 +52,7 @@ def test_a_custom_field_that_is_not_known_there_yet_is_waited_for(provider: Prov
 def test_nothing_is_sent_to_take_off_who_is_not_on_the_list(provider: Provider) -> None:
     destination = provider.connect()
     write(destination, {ADA: {}}, "Lapsed")
-    assert destination.remove("VIP", [ADA, EVE]) is None
+    assert destination.remove("VIP", [ADA, EVE]).job is None
     assert [method for method, _ in provider.wire.calls if method == "DELETE"] == []
 
 
@@ -65,9 +68,9 @@ def test_nothing_is_sent_to_take_off_who_is_not_on_the_list(provider: Provider) 
 )
 def test_address_and_message_are_found_in_any_order_of_columns(world: World, text: str) -> None:
     path = keep_file(world.esp.store, "errors.csv", text.encode())
-    assert sendgrid._rejected_rows(world.address + path) == [("ada@example.com", "no such mailbox")]
+    assert rejected_rows(world.address + path) == [("ada@example.com", "no such mailbox")]
 
 
 def test_a_file_that_is_no_text_names_nobody(world: World) -> None:
     path = keep_file(world.esp.store, "errors.csv", b"\xff\xfe\x00email")
-    assert sendgrid._rejected_rows(world.address + path) == []
+    assert rejected_rows(world.address + path) == []

@@ -230,7 +230,7 @@ def _removals(url: str, destination: Removes, run_id: int) -> Generator[Leaving,
 
 def _remove(url: str, destination: Removes, run_id: int, leaving: Leaving) -> None:
     list_name, members = leaving
-    provider_job = destination.remove(list_name, [email for _, email in members])
+    provider_job = destination.remove(list_name, [email for _, email in members]).job
     people = [person_id for person_id, _ in members]
     with warehouse.connect(url, autocommit=True) as connection:
         jobs.record_removal(connection, destination, run_id, list_name, people, provider_job)

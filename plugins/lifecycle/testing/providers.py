@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lifecycle import web
-from lifecycle.destinations import ListsMembers, Outcome, Removes, Upserts
+from lifecycle.destinations import ListsMembers, Outcome, Removes, Upserts, values
 from lifecycle.settings import Connection, FieldType
 from lifecycle.testing.server import AppHost
 
@@ -34,7 +34,11 @@ class Connect(Protocol):
     """Signs in to the provider under test."""
 
     def __call__(
-        self, lists: Iterable[str] = LISTS, fields: Mapping[str, FieldType] = FIELDS, key: str | None = None
+        self,
+        lists: Iterable[str] = LISTS,
+        fields: Mapping[str, FieldType] = FIELDS,
+        key: str | None = None,
+        known_lists: Mapping[str, str] = MappingProxyType({}),
     ) -> EmailProvider: ...
 
 
@@ -55,8 +59,6 @@ class ProviderCase:
     other_type: str
     removal_is_a_job: bool
     unknown_job: str
-    refused_late: Mapping[str, Any]
-    refused_address: str
     own_lists: frozenset[str]
     contacts_in: Callable[[Mapping[str, Any]], int]
     fields_of: Callable[[Mapping[str, Any]], Mapping[str, Any]]
@@ -79,12 +81,12 @@ class Provider:
         return set(self.server.lists()) - self.case.own_lists
 
     def fields(self, email: str) -> dict[str, Any]:
-        """What the provider holds, by lower-case names, a date as its day."""
-        values = self.case.fields_of(self.server.contacts()[email])
+        """What the provider holds, by lower-case names, a date as its day; what empties a field is left out."""
+        there = self.case.fields_of(self.server.contacts()[email])
         days = {name for name, kind in FIELDS.items() if kind == "Date"}
-        return {
-            name.lower(): value[:10] if name.lower() in days else value for name, value in values.items() if value != ""
-        }
+        return values.without_empty(
+            {name.lower(): value[:10] if name.lower() in days else value for name, value in there.items()}
+        )
 
     def calls(self, action: str) -> int:
         """How many requests an action has made."""
@@ -129,7 +131,7 @@ def finished(destination: EmailProvider, job: str) -> Outcome:
 
 def remove(provider: Provider, destination: EmailProvider, list_name: str, *emails: str) -> None:
     """Take people off a list, to the end."""
-    job = destination.remove(list_name, emails)
+    job = destination.remove(list_name, emails).job
     assert (job is not None) == provider.case.removal_is_a_job
     assert job is None or finished(destination, job).status == "completed"
 
@@ -141,10 +143,13 @@ def provider_at(host: AppHost, case: ProviderCase, monkeypatch: pytest.MonkeyPat
     host.app = wire = Wire(server.app)
 
     def connect(
-        lists: Iterable[str] = LISTS, fields: Mapping[str, FieldType] = FIELDS, key: str | None = None
+        lists: Iterable[str] = LISTS,
+        fields: Mapping[str, FieldType] = FIELDS,
+        key: str | None = None,
+        known_lists: Mapping[str, str] = MappingProxyType({}),
     ) -> EmailProvider:
         connection = Connection("esp", host=host.address, password=key or case.key)
-        destination: EmailProvider = case.module.connect(connection, lists, fields)
+        destination: EmailProvider = case.module.connect(connection, lists, fields, known_lists)
         return destination
 
     def set_timeout(seconds: float) -> None:

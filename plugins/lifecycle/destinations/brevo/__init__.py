@@ -3,7 +3,14 @@
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from lifecycle.destinations import DestinationKind, ListsMembers, Removes, Upserts
+from lifecycle.destinations import (
+    DescribesAccount,
+    DestinationKind,
+    ListsMembers,
+    ListsSuppressions,
+    Removes,
+    Upserts,
+)
 from lifecycle.settings import Connection, Destination, Esp, FieldType
 
 if TYPE_CHECKING:
@@ -16,10 +23,11 @@ def _connect(
     /,
     lists: Iterable[str] = (),
     fields: Mapping[str, FieldType] | None = None,
+    known_lists: Mapping[str, str] | None = None,
 ) -> "Brevo":
     from lifecycle.destinations.brevo import writer
 
-    return writer.connect(connection, lists, fields or {})
+    return writer.connect(connection, lists, fields or {}, known_lists or {})
 
 
 def _missing_rights(_: Destination | Esp, connection: Connection) -> list[str]:
@@ -29,5 +37,9 @@ def _missing_rights(_: Destination | Esp, connection: Connection) -> list[str]:
 
 
 DESTINATION = DestinationKind(
-    "brevo", Destination, frozenset({Upserts, Removes, ListsMembers}), _connect, _missing_rights
+    "brevo",
+    Destination,
+    frozenset({Upserts, Removes, ListsMembers, DescribesAccount, ListsSuppressions}),
+    _connect,
+    _missing_rights,
 )

@@ -1,24 +1,58 @@
-"""What has to be at Brevo before anything is written: our folder, its lists and our attributes."""
+"""What has to be at Brevo before anything is written: folder, lists and attributes; and whose account it is."""
 
+import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from lifecycle.destinations import RemoteList
 from lifecycle.destinations.brevo.calls import REMOVING, answer_part, call, call_once
+from lifecycle.destinations.brevo.refusals import refused_creation
 from lifecycle.errors import AnswerUnreadable, RetryLater, SettingsInvalid
 from lifecycle.settings import FIELD_PREFIX, FieldType
-from lifecycle.web import Refused, attempt
+from lifecycle.web import Refused, Session, attempt, document
 
 FOLDER, UNLISTED = "Lifecycle", "Lifecycle: fields only"
-TYPES: dict[FieldType, str] = {"Text": "text", "Number": "float", "Date": "date"}
+TYPES: Mapping[FieldType, str] = {"Text": "text", "Number": "float", "Date": "date"}
+KINDS: Mapping[str, FieldType] = {there: kind for kind, there in TYPES.items()}
 LIST_PAGE = 50
+#: What greets somebody → the attributes that accounts have for it, by their language; the first is made where none is.
+RESERVED: Mapping[str, tuple[str, ...]] = {
+    "first_name": ("FIRSTNAME", "VORNAME", "PRENOM", "LIFECYCLE_FIRST_NAME"),
+    "last_name": ("LASTNAME", "NACHNAME", "NOM", "LIFECYCLE_LAST_NAME"),
+    "country": ("COUNTRY", "LAND", "LIFECYCLE_COUNTRY"),
+    "language": ("LANGUAGE", "SPRACHE", "LIFECYCLE_LANGUAGE"),
+}
 
 
-def prepare_lists(api: Any, names: Iterable[str]) -> dict[str, int]:
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """An attribute there, its type in our words, and the name that we know it by."""
+
+    there: str
+    kind: FieldType
+    name: str
+
+
+def identity(session: Session, address: str) -> str:
+    """A digest of the organization's number, or of the account's address where Brevo doesn't tell it."""
+    account = document(session.get(f"{address}/account"))
+    key = account.get("organization_id") if isinstance(account, dict) else None
+    return hashlib.sha256(f"brevo {key or answer_part(account, 'email', str)}".encode()).hexdigest()
+
+
+def known_lists(api: Any) -> list[RemoteList]:
+    """Every list of the account."""
+    items = _items("GET /v3/contacts/lists", api.get_lists, "lists")
+    return [RemoteList(str(item["id"]), item["name"], item.get("uniqueSubscribers")) for item in items]
+
+
+def prepare_lists(api: Any, names: Iterable[str], ids: Mapping[str, str]) -> dict[str, str]:
     """Name → id of every list; missing ones are made in our folder, and who is on ``UNLISTED`` leaves it.
 
-    Nothing is written if no list is asked for.
+    ``ids`` are those of lists that were filled before. Nothing is written if no list is asked for.
     """
     names = [*names]
     folders = partial(_known, "GET /v3/contacts/folders", api.get_folders, "folders")
@@ -27,7 +61,9 @@ def prepare_lists(api: Any, names: Iterable[str]) -> dict[str, int]:
     if names and not folder:
         folder = _made("POST /v3/contacts/folders", make_folder, folders, FOLDER)
     lists = partial(_known, "GET /v3/contacts/lists", api.get_lists, "lists", folder.get("id"))
-    known = lists()
+    items = _items("GET /v3/contacts/lists", api.get_lists, "lists")
+    by_id = {str(item["id"]): item for item in items}
+    known = _by_name(items, folder.get("id")) | {name: by_id[key] for name, key in ids.items() if key in by_id}
     if names and known.get(UNLISTED, {}).get("uniqueSubscribers"):
         with suppress(Refused):  # the figure is late: nobody is on it any more
             call(REMOVING, partial(api.remove_contact_from_list, known[UNLISTED]["id"], request={"all": True}))
@@ -35,13 +71,23 @@ def prepare_lists(api: Any, names: Iterable[str]) -> dict[str, int]:
         if name not in known:
             make_list = partial(api.create_list, name=name, folder_id=folder["id"])
             known[name] = _made("POST /v3/contacts/lists", make_list, lists, name)
-    return {name: item["id"] for name, item in known.items()}
+    return {name: str(item["id"]) for name, item in known.items()}
 
 
 def _known(
     endpoint: str, request: Callable[..., Any], part: str, folder: int | None = None
 ) -> dict[str, dict[str, Any]]:
-    """Name → item of all pages; of one name the item in our folder, else the oldest."""
+    return _by_name(_items(endpoint, request, part), folder)
+
+
+def _by_name(items: Iterable[dict[str, Any]], folder: int | None) -> dict[str, dict[str, Any]]:
+    """Name → item; of one name the item in our folder, else the oldest."""
+    last_wins = sorted(items, key=lambda item: (item.get("folderId") == folder, -item["id"]))
+    return {item["name"]: item for item in last_wins}
+
+
+def _items(endpoint: str, request: Callable[..., Any], part: str) -> list[dict[str, Any]]:
+    """The items of all pages."""
     items: list[dict[str, Any]] = []
     while True:
         answer = call(endpoint, partial(request, limit=LIST_PAGE, offset=len(items), sort="asc"))
@@ -49,9 +95,7 @@ def _known(
         page = answer_part(answer, part, list) if count > len(items) else []
         items += [{"name": answer_part(item, "name", str), "id": answer_part(item, "id", int), **item} for item in page]
         if len(items) >= count:
-            # the last of one name wins
-            items.sort(key=lambda item: (item.get("folderId") == folder, -item["id"]))
-            return {item["name"]: item for item in items}
+            return items
         if not page:
             message = f"{endpoint}: a page before the last is empty"
             raise AnswerUnreadable(message)
@@ -65,31 +109,61 @@ def _made(
     def make_or_find() -> dict[str, Any]:
         try:
             return {"id": answer_part(call_once(endpoint, make), "id", int)}
-        except (RetryLater, AnswerUnreadable):
-            if (entry := known().get(name)) is None:
-                raise
-            return entry
+        except (RetryLater, AnswerUnreadable) as error:
+            if (entry := known().get(name)) is not None:
+                return entry
+            if isinstance(error, Refused):
+                raise refused_creation(endpoint, error) from None
+            raise
 
     return attempt(make_or_find)
 
 
-def prepare_attributes(api: Any, fields: Mapping[str, FieldType]) -> dict[str, tuple[str, str]]:
-    """Our name → name and type there, also of fields that are no longer pushed; missing ones are made."""
-    known = _known_attributes(api)
+def prepare_attributes(api: Any, fields: Mapping[str, FieldType]) -> dict[str, Attribute]:
+    """Our name in lower case → attribute, also of ours that are no longer pushed; missing ones are made."""
+    known, wanted = known_attributes(api), dict[str, str]()
     for name, kind in fields.items():
-        if name not in known:
-            make = partial(api.create_attribute, "normal", name.upper(), type=TYPES[kind])
-            with suppress(AnswerUnreadable):  # a try whose answer was lost has made it
-                call("POST /v3/contacts/attributes/{category}/{name}", make)
-            known = _known_attributes(api)
-        there, type_there = known.get(name, (name.upper(), "not there"))
-        if type_there != TYPES[kind]:
+        there = wanted[name] = _name_there(name, known)
+        if there.lower() not in known:
+            make = partial(api.create_attribute, "normal", there, type=TYPES[kind])
+            known = _with(api, make, there)
+        type_there = known.get(there.lower(), (there, "not there"))[1]
+        if type_there != TYPES[kind] and (type_there != "text" or name.startswith(FIELD_PREFIX)):
             message = f"attribute {there} is {type_there} at Brevo, not {TYPES[kind]}; rename it there"
             raise SettingsInvalid(message)
-    return {name: item for name, item in known.items() if name in fields or name.startswith(FIELD_PREFIX)}
+    ours = {name.lower(): (there.lower(), name) for name, there in wanted.items()}
+    ours = {key: (key, key) for key in known if key.startswith(FIELD_PREFIX)} | ours
+    return {
+        key: Attribute(known[there][0], KINDS[known[there][1]], name)
+        for key, (there, name) in ours.items()
+        if known[there][1] in KINDS
+    }
 
 
-def _known_attributes(api: Any) -> dict[str, tuple[str, str]]:
+def _with(api: Any, make: Callable[[], Any], name: str) -> dict[str, tuple[str, str]]:
+    """The attributes once one was made; a refusal can mean that a try whose answer was lost has made it."""
+    endpoint = "POST /v3/contacts/attributes/{category}/{name}"
+    try:
+        call(endpoint, make)
+    except AnswerUnreadable as error:
+        known = known_attributes(api)
+        if name.lower() not in known and isinstance(error, Refused):
+            raise refused_creation(endpoint, error) from None
+        return known
+    return known_attributes(api)
+
+
+def _name_there(name: str, known: Mapping[str, tuple[str, str]]) -> str:
+    """The attribute for one of our names: for what greets, the one that the account has."""
+    candidates = RESERVED.get(name)
+    if candidates is None:
+        return known.get(name.lower(), (name.upper(), ""))[0]
+    texts = (known[each.lower()][0] for each in candidates if known.get(each.lower(), ("", ""))[1] == TYPES["Text"])
+    return next(texts, None) or next(each for each in candidates if each.lower() not in known)
+
+
+def known_attributes(api: Any) -> dict[str, tuple[str, str]]:
+    """Name in lower case → name and type, or its category where that is not the normal one."""
     known = {}
     for item in answer_part(call("GET /v3/contacts/attributes", api.get_attributes), "attributes", list):
         name, category = answer_part(item, "name", str), answer_part(item, "category", str)

@@ -1,27 +1,27 @@
 """The writing of Brevo through the ``brevo-python`` package: contacts and lists.
 
 The package makes the small calls, without its retries, and its errors become ours. Two calls go to its address through
-``web.Session`` instead: an import, whose contacts are bytes already, and the pages of a list, which the package would
+``web.Session`` instead: an import, whose contacts are bytes already, and the pages of contacts, which the package would
 turn into objects. No call tells who is blocked or not, so none can lift a suppression.
 
 An import needs a list. One that joins none goes to ``UNLISTED``, which is emptied at every sign-in.
 """
 
-import csv
-import io
-import re
+import logging
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
 import orjson
 from brevo import Brevo as Client
 
-from lifecycle.destinations import Outcome, RemoteContact
-from lifecycle.destinations.brevo.account import UNLISTED, prepare_attributes, prepare_lists
+from lifecycle.destinations import Account, Outcome, RemoteContact, Removal, values
+from lifecycle.destinations.brevo import account, refusals
 from lifecycle.destinations.brevo.calls import REMOVING, answer_part, call
-from lifecycle.errors import AccessDenied, AnswerUnreadable, LifecycleError, RowRejected
+from lifecycle.errors import AnswerUnreadable
 from lifecycle.settings import Connection, FieldType
 from lifecycle.web import Refused, Session, document, if_found
 
@@ -33,24 +33,23 @@ STATUSES: dict[str, Any] = {
     "completed": "completed",
 }
 CONTACT_PAGE = 500
-MOST_TEXT = 1000
-ABOUT_ROWS = re.compile(r"e-?mail|size|larger|10 ?MB", re.IGNORECASE)
-BAD_REQUEST, TOO_LARGE = 400, 413
 IMPORT = {"updateExistingContacts": True, "emptyContactsAttributes": True, "disableNotification": True}
-IMPORTING = "POST /v3/contacts/import"
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Brevo:
-    """A Brevo account with the lists and attributes that we need; ``attributes`` is our name → name and type there."""
+    """A Brevo account with the lists and attributes that we need; ``attributes`` by our names in lower case."""
 
     api: Any = field(repr=False)
     processes: Any = field(repr=False)
     session: Session = field(repr=False)
     writer: Session = field(repr=False)
     address: str
-    list_ids: Mapping[str, int]
-    attributes: Mapping[str, tuple[str, str]]
+    list_ids: Mapping[str, str]
+    attributes: Mapping[str, account.Attribute]
+    unsaid: Counter[str] = field(default_factory=Counter, repr=False)
     name: str = "brevo"
     max_batch_size: int = 50_000
     max_batch_bytes: int = 8_000_000
@@ -58,26 +57,46 @@ class Brevo:
     max_concurrency: int = 2
     max_poll_seconds: float = 60.0
 
+    @property
+    def field_ids(self) -> Mapping[str, str]:
+        """Name in lower case → name there of every attribute that we know."""
+        return {name: attribute.there for name, attribute in self.attributes.items()}
+
     def encoded(self, email: str, fields: Mapping[str, Any]) -> bytes:
         """``attributes`` by their names there, emptied by an empty text; one that is gone there is empty already."""
         attributes: dict[str, Any] = {}
         for name, value in fields.items():
-            if value is not None:
-                attributes[self.attributes[name][0]] = value[:MOST_TEXT] if isinstance(value, str) else value
-            elif name in self.attributes:
-                attributes[self.attributes[name][0]] = ""
+            if value is None:
+                if attribute := self.attributes.get(name.lower()):
+                    attributes[attribute.there] = ""
+                continue
+            attribute = self.attributes[name.lower()]
+            written = values.in_type(attribute.kind, value)
+            if written is None:
+                self.unsaid[name] += 1
+            else:
+                attributes[attribute.there] = written
         return orjson.dumps({"email": email, "attributes": attributes})
+
+    def as_read(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """What the pages of a list show of these fields."""
+        known = [(self.attributes.get(name.lower()), value) for name, value in fields.items()]
+        shown = {item.name: values.in_type(item.kind, value) for item, value in known if item}
+        return values.without_empty(shown)
 
     def upsert(self, contacts: Sequence[bytes], lists: Iterable[str]) -> str:
         """``POST /v3/contacts/import``; raises ``RowRejected``, which names no row, if the contacts are refused."""
-        list_ids = [self.list_ids[name] for name in lists] or [self.list_ids[UNLISTED]]
+        if counts := dict(self.unsaid):
+            self.unsaid.clear()
+            log.warning("values that the type of their attribute can't say are not sent: %s", counts)
+        list_ids = [int(self.list_ids[name]) for name in lists] or [int(self.list_ids[account.UNLISTED])]
         head = orjson.dumps({**IMPORT, "listIds": list_ids, "jsonBody": []})[:-2]
         body = b"".join((head, b",".join(contacts), b"]}"))
         headers = {"Content-Type": "application/json"}
         try:
             answer = document(self.writer.post(f"{self.address}/contacts/import", data=body, headers=headers))
         except Refused as refusal:
-            raise _refused_rows(refusal, len(contacts)) from None
+            raise refusals.refused_import(refusal, len(contacts)) from None
         return str(answer_part(answer, "processId", int))
 
     def outcome(self, job: str) -> Outcome:
@@ -93,23 +112,36 @@ class Brevo:
         invalid = str(((answer.get("info") or {}).get("import") or {}).get("invalid_emails") or 0)
         if invalid.isdigit():  # in some versions of the contract a number, in others a link
             return Outcome(STATUSES[status], (), int(invalid))
-        rejected = _rejected_rows(invalid)
+        rejected = refusals.rejected_rows(invalid)
         return Outcome(STATUSES[status], rejected, max(len(rejected), 1))
 
-    def remove(self, list_name: str, emails: Sequence[str]) -> None:
-        """``POST /v3/contacts/lists/{id}/contacts/remove``, done at once; refused if none of them is on the list."""
+    def blames_account(self, reason: str) -> bool:
+        """Whether Brevo speaks of the account."""
+        return refusals.blames_account(reason)
+
+    def remove(self, list_name: str, emails: Sequence[str]) -> Removal:
+        """By address, done at once; who is not on the list by Brevo's answer, but by the list is, is not found."""
+        failed = self._removed(list_name, "emails", emails)
+        return Removal(None, frozenset(self.members_among(list_name, failed)))
+
+    def remove_by_id(self, list_name: str, contact_ids: Sequence[str]) -> None:
+        """By id, done at once."""
+        self._removed(list_name, "ids", [int(key) for key in contact_ids])
+
+    def _removed(self, list_name: str, kind: str, keys: Sequence[Any]) -> list[str]:
+        """``POST /v3/contacts/lists/{id}/contacts/remove``; those that it could not take off, or has not on it."""
         list_id = self.list_ids.get(list_name)
-        if list_id is None or not emails:
-            return
-        request = partial(self.api.remove_contact_from_list, list_id, request={"emails": list(emails)})
+        if list_id is None or not keys:
+            return []
+        request = partial(self.api.remove_contact_from_list, int(list_id), request={kind: [*keys]})
         try:
             answer = if_found(lambda: call(REMOVING, request))
-        except Refused as refusal:
-            if refusal.status != BAD_REQUEST or self.members_among(list_name, emails):
+        except Refused as refusal:  # it refuses where none of them is on the list
+            if refusal.status != refusals.BAD_REQUEST or refusals.blames_account(str(refusal.body)):
                 raise
-        else:
-            if answer is not None:
-                answer_part(answer, "contacts")
+            return [str(key) for key in keys]
+        failure = None if answer is None else answer_part(answer, "contacts").get("failure")
+        return [str(key) for key in failure or ()]
 
     def members_among(self, list_name: str, emails: Sequence[str]) -> set[str]:
         """By the list's pages or contact by contact, whichever takes fewer requests."""
@@ -118,7 +150,7 @@ class Brevo:
             return set()
         _, count = self._page(list_id, 0, 1)
         if count > CONTACT_PAGE * len(wanted):
-            return {email for email in wanted if list_id in self._lists_of(email)}
+            return {email for email in wanted if int(list_id) in self._lists_of(email)}
         return wanted & {held.email for held in self.contacts(list_name)} if count else set()
 
     def _lists_of(self, email: str) -> Sequence[int]:
@@ -140,7 +172,7 @@ class Brevo:
             for contact in page:
                 number = answer_part(contact, "id", int)
                 if number not in seen and contact.get("email"):
-                    yield self._held(number, contact)
+                    yield self._shown(number, contact)
                 seen.add(number)
             offset += len(page)
             if offset >= count:
@@ -149,42 +181,47 @@ class Brevo:
                 message = "GET /v3/contacts/lists/{id}/contacts: a page before the last is empty"
                 raise AnswerUnreadable(message)
 
-    def _page(self, list_id: int, offset: int, limit: int) -> tuple[list[dict[str, Any]], int]:
+    def _page(self, list_id: str, offset: int, limit: int) -> tuple[list[dict[str, Any]], int]:
         """Some contacts of a list, the oldest first, and how many it has; none if it was deleted there."""
         url = f"{self.address}/contacts/lists/{list_id}/contacts"
         where: dict[str, int | str] = {"limit": limit, "offset": offset, "sort": "asc"}
         answer = if_found(lambda: document(self.session.get(url, params=where)))
         return ([], 0) if answer is None else (answer_part(answer, "contacts", list), answer_part(answer, "count", int))
 
-    def _held(self, number: int, contact: Mapping[str, Any]) -> RemoteContact:
+    def _shown(self, number: int, contact: Mapping[str, Any]) -> RemoteContact:
         attributes = answer_part(contact, "attributes", dict)
-        fields = {
-            name: _read(attributes[there], kind)
-            for name, (there, kind) in self.attributes.items()
-            if attributes.get(there) not in (None, "")
-        }
-        return RemoteContact(str(number), str(contact["email"]).strip().lower(), fields)
+        shown = {item.name: values.in_type(item.kind, attributes.get(item.there)) for item in self.attributes.values()}
+        return RemoteContact(str(number), str(contact["email"]).strip().lower(), values.without_empty(shown))
+
+    def account(self) -> Account:
+        """``GET /v3/account``, the lists and the attributes."""
+        fields = {name: there for name, (there, _) in account.known_attributes(self.api).items()}
+        return Account(account.identity(self.session, self.address), account.known_lists(self.api), fields)
+
+    def suppressed_since(self, moment: datetime) -> Iterator[str]:
+        """``GET /v3/contacts``: who has changed since then and is blocked for e-mail."""
+        since, seen = moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z"), 0
+        while True:
+            where: dict[str, int | str] = {
+                "modifiedSince": since,
+                "limit": CONTACT_PAGE,
+                "offset": seen,
+                "sort": "asc",
+            }
+            page = answer_part(document(self.session.get(f"{self.address}/contacts", params=where)), "contacts", list)
+            blocked = (each for each in page if each.get("emailBlacklisted") and each.get("email"))
+            yield from (each["email"].strip().lower() for each in blocked)
+            seen += len(page)
+            if not page:
+                return
 
 
-def _read(value: Any, kind: str) -> Any:
-    """An attribute's value as it was passed to ``encoded``."""
-    if kind == "date":
-        return str(value)[:10]
-    return float(value) if kind == "float" and isinstance(value, str) else value
-
-
-def _refused_rows(refusal: Refused, count: int) -> LifecycleError:
-    """What a refused import means: its rows or its size, of which no row is named, or the request itself."""
-    try:
-        why = str(orjson.loads(refusal.body)["message"])
-    except (ValueError, TypeError, KeyError):
-        why = ""
-    if refusal.status not in {BAD_REQUEST, TOO_LARGE} or not ABOUT_ROWS.search(why):
-        return AnswerUnreadable(f"{IMPORTING}: {refusal.status}, a list or the request itself is refused")
-    return RowRejected(f"{IMPORTING}: {refusal.status}, {count} row(s) refused", {0: why} if count == 1 else {})
-
-
-def connect(connection: Connection, lists: Iterable[str], fields: Mapping[str, FieldType]) -> Brevo:
+def connect(
+    connection: Connection,
+    lists: Iterable[str],
+    fields: Mapping[str, FieldType],
+    known_lists: Mapping[str, str] | None = None,
+) -> Brevo:
     """Sign in, and make the folder, the lists and the attributes that are not there yet.
 
     Raises ``SettingsInvalid`` if an attribute of that name has another type there.
@@ -201,8 +238,8 @@ def connect(connection: Connection, lists: Iterable[str], fields: Mapping[str, F
         client_secret=None,
     )
     api = client.contacts.with_raw_response
-    list_ids = prepare_lists(api, lists)
-    attributes = prepare_attributes(api, fields)
+    list_ids = account.prepare_lists(api, lists, known_lists or {})
+    attributes = account.prepare_attributes(api, fields)
     return Brevo(api, client.process.with_raw_response, session, writer, address, list_ids, attributes)
 
 
@@ -217,16 +254,3 @@ def _session(key: str, attempts: int | None = None) -> Session:
     session.headers["api-key"] = key
     session.max_redirects = 0  # the key would go along
     return session
-
-
-def _rejected_rows(url: str) -> list[tuple[str, str]]:
-    """The addresses in the file of an import's invalid ones, whose form Brevo doesn't document; none if it is gone."""
-    try:
-        text = Session().get(url).content.decode("utf-8-sig", errors="replace")
-    except (AccessDenied, AnswerUnreadable):
-        return []
-    rows = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=";" if ";" in text else ",") if row]
-    titles = [title.strip().lower() for title in rows[0]] if rows else []
-    place = next((n for n, title in enumerate(titles) if "mail" in title and "@" not in title), None)
-    addresses = [row[place or 0].strip().lower() for row in rows[place is not None :] if len(row) > (place or 0)]
-    return [(address, "the address is invalid") for address in addresses]

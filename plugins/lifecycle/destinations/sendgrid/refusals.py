@@ -1,0 +1,90 @@
+"""What a refusal of SendGrid's means, and at which level: a row, a field that comes late, a batch, or the account."""
+
+import csv
+import io
+import re
+from collections.abc import Collection
+from typing import Any
+
+import orjson
+
+from lifecycle.errors import AccessDenied, AccountRefused, AnswerUnreadable, LifecycleError, RetryLater, RowRejected
+from lifecycle.web import Refused, Session
+
+BAD_REQUEST, TOO_LARGE = 400, 413
+UPSERT = "PUT /v3/marketing/contacts"
+ROW = re.compile(r"contacts\[(\d+)\]")
+UNKNOWN_FIELD = re.compile(r"does not exist|invalid custom field id", re.IGNORECASE)
+# "you have hit your contact limit" (sendgrid-go#413), "access forbidden" to another plan (sendgrid-nodejs#957),
+# "You have exceeded your messaging limits" (sendgrid-php#931), and what it says of suspended accounts and IP addresses
+ACCOUNT = re.compile(
+    r"\b(contact|list|field|plan|account|messaging|upload)s? limit|limit (of|for|on) |exceeded (your|the)"
+    r"|maximum number|too many (lists|custom fields|fields)|suspend|under review|deactivated|billing|upgrade"
+    r"|\byour (current )?plan\b|allow ?list|white ?list|\bip address|not (authorized|permitted|allowed to)"
+    r"|access forbidden",
+    re.IGNORECASE,
+)
+
+
+def blames_account(reason: str) -> bool:
+    """Whether a message speaks of the account."""
+    return ACCOUNT.search(reason) is not None
+
+
+def refused_creation(endpoint: str, refusal: Refused) -> LifecycleError:
+    """What it means that a list or a field can't be made."""
+    kind = AccountRefused if blames_account(refusal.words) else AnswerUnreadable
+    return kind(f"{endpoint}: {refusal.status}, refused by SendGrid: {refusal.words or 'without a reason'}")
+
+
+def refused_batch(refusal: Refused, late_fields: Collection[str]) -> LifecycleError:
+    """What a refused upsert means; ``late_fields`` are ids of custom fields that SendGrid may not know yet."""
+    errors = _errors(refusal.body)
+    places = [str(error.get("field") or error.get("parameter") or "") for error in errors]
+    reasons = [str(error.get("message") or "rejected") for error in errors]
+    head = f"{UPSERT}: {refusal.status}"
+    if reasons and all(map(blames_account, reasons)):
+        return AccountRefused(f"{head}, the account can't take the contacts: {refusal.words}")
+    if any(is_late_field(reason, late_fields) for reason in reasons):
+        return RetryLater(f"{head}, a custom field is not known there yet")
+    if refusal.status not in {BAD_REQUEST, TOO_LARGE} or any("list_ids" in place for place in places):
+        return AnswerUnreadable(f"{head}, a list or the request itself is refused: {refusal.words}")
+    rows: dict[int, str] = {}
+    for place, reason in zip(places, reasons, strict=True):
+        if match := ROW.search(place) or ROW.search(reason):
+            rows.setdefault(int(match.group(1)), reason)
+    return RowRejected(f"{head}, {len(rows)} row(s) named", rows)
+
+
+def is_late_field(reason: str, late_fields: Collection[str]) -> bool:
+    """Whether a reason says that SendGrid doesn't know a field which was made a moment ago."""
+    return UNKNOWN_FIELD.search(reason) is not None and any(key in reason for key in late_fields)
+
+
+def _errors(body: bytes) -> list[dict[str, Any]]:
+    try:
+        errors = orjson.loads(body).get("errors")
+    except (ValueError, AttributeError):
+        return []
+    return [error for error in errors if isinstance(error, dict)] if isinstance(errors, list) else []
+
+
+def rejected_rows(url: str) -> list[tuple[str, str]]:
+    """The rows of an ``errors_url`` file: a CSV whose columns SendGrid doesn't document.
+
+    Nothing if the link has expired. The address is in the column named so, else in the first; the message in one named
+    so, else in the last.
+    """
+    try:
+        text = Session().get(url).content.decode("utf-8-sig", errors="replace")
+    except (AccessDenied, AnswerUnreadable):  # the link has expired
+        return []
+    rows = csv.reader(io.StringIO(text, newline=""))
+    titles = [title.strip().lower() for title in next(rows, [])]
+    address = next((place for place, title in enumerate(titles) if "email" in title), 0)
+    words = ("error", "message", "reason")
+    reason = next(
+        (place for place, title in enumerate(titles) if any(word in title for word in words)), len(titles) - 1
+    )
+    whole = [row for row in rows if len(row) > max(address, reason)]
+    return [(row[address].strip().lower(), row[reason].strip()) for row in whole]
