@@ -11,6 +11,7 @@ from hypothesis.configuration import set_hypothesis_home_dir
 from hypothesis.database import DirectoryBasedExampleDatabase
 
 from demo import postgres
+from lifecycle.web import quotas
 from tests.databases import NewDatabase, with_schemas
 
 if TYPE_CHECKING:
@@ -36,6 +37,10 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.register_profile("thorough", hypothesis.settings.get_profile("quick"), max_examples=300)
 hypothesis.settings.load_profile("quick")
+
+
+# What a provider allows in an hour is spaced in tests of that alone.
+quotas.sleep = lambda _: None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

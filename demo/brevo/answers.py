@@ -115,6 +115,13 @@ async def get_process(request: Request, account: Account) -> Response:
     return _json(process.shown(str(request.base_url).rstrip("/")))
 
 
+async def get_processes(request: Request, account: Account) -> Response:
+    """Show a page of the imports."""
+    numbers = [process.id for process in account.processes.values() if account.poll(process.id)]
+    address = str(request.base_url).rstrip("/")
+    return _page(request, "processes", [account.processes[number].shown(address) for number in numbers], PAGE)
+
+
 async def get_members(request: Request, account: Account) -> Response:
     """Show a page of a list's contacts."""
     return _page(request, "contacts", [each.shown() for each in account.members(_list(request, account))], CONTACT_PAGE)
@@ -163,6 +170,7 @@ ANSWERS: Mapping[tuple[str, str], Answer] = {
     ("POST", "/v3/contacts/attributes/normal/{name}"): post_attribute,
     ("POST", "/v3/contacts/import"): post_import,
     ("GET", "/v3/contacts/{identifier}"): get_contact,
+    ("GET", "/v3/processes"): get_processes,
     ("GET", "/v3/processes/{id:int}"): get_process,
     ("GET", "/_files/{token}/{name}"): download,
 }

@@ -8,7 +8,6 @@ provider's own words, as ``quoted`` lets them through.
 import json
 import logging
 import re
-import time
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -25,13 +24,15 @@ from tenacity import (
 )
 
 from lifecycle.errors import AccessDenied, AnswerUnreadable, LifecycleError, RateLimited, RetryLater
+from lifecycle.web.quotas import Limit as Limit
+from lifecycle.web.quotas import Quota as Quota
+from lifecycle.web.quotas import Quotas as Quotas
+from lifecycle.web.quotas import seconds_left
 from lifecycle.web.words import quoted as quoted
 
 TIMEOUT = (10.0, 60.0)
 ATTEMPTS = 6
 LONGEST_WAIT = 120.0
-#: A reset header above this is a moment in time, below it a number of seconds.
-EPOCH_FROM = 1_000_000_000
 NOT_FOUND = 404
 
 T = TypeVar("T")
@@ -69,8 +70,7 @@ def seconds_to_wait(headers: Mapping[str, str], now: float | None = None) -> flo
     known = {name.lower(): value.strip() for name, value in headers.items()}
     values = (known.get(name, "") for name in ("retry-after", "x-ratelimit-reset", "x-sib-ratelimit-reset"))
     number = next((float(value) for value in values if re.fullmatch(r"\d+(\.\d+)?", value)), 1.0)
-    left = number - (time.time() if now is None else now) if number >= EPOCH_FROM else number
-    return min(max(left, 0.1), LONGEST_WAIT)
+    return min(max(seconds_left(number, now), 0.1), LONGEST_WAIT)
 
 
 def problem(call: str, status: int, headers: Mapping[str, str], body: bytes = b"") -> LifecycleError | None:
@@ -101,15 +101,18 @@ class Refused(AnswerUnreadable):
         self.body = body
 
 
+UNLIMITED = Quotas("", ())
+
+
 class Session(requests.Session):
     """A ``requests`` session with time-outs, retries and our errors; any answer but 2xx is raised.
 
-    ``attempts`` is how often a call is made at most, where that is not ``ATTEMPTS``.
+    ``attempts`` is how often a call is made at most, where that is not ``ATTEMPTS``; ``quotas`` say when it may be.
     """
 
-    def __init__(self, attempts: int | None = None) -> None:
+    def __init__(self, attempts: int | None = None, quotas: Quotas = UNLIMITED) -> None:
         super().__init__()
-        self.attempts = attempts
+        self.attempts, self.quotas = attempts, quotas
 
     def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
         """Send one request under the retry policy.
@@ -121,9 +124,12 @@ class Session(requests.Session):
         return attempt(lambda: self._send_once(request, options), self.attempts)
 
     def _send_once(self, request: requests.PreparedRequest, options: dict[str, Any]) -> requests.Response:
-        call = f"{request.method} {urlsplit(request.url or '').path}"
+        method, path = request.method or "", urlsplit(request.url or "").path
+        call = f"{method} {path}"
         try:
-            response = super().send(request, **options)
+            with self.quotas.turn(method, path) as heed:
+                response = super().send(request, **options)
+                heed(response.headers, response.status_code)
             body = b"" if response.ok else response.content
         except requests.RequestException as error:
             message = f"{call}: no complete response ({type(error).__name__})"

@@ -1,4 +1,4 @@
-"""Calls of the ``brevo-python`` package: they go by our retry policy, and its errors become ours."""
+"""Calls of the ``brevo-python`` package: they go by our retry policy and Brevo's limits, and its errors become ours."""
 
 import logging
 from collections.abc import Callable
@@ -11,13 +11,35 @@ from brevo.core.api_error import ApiError
 from brevo.core.parse_error import ParsingError
 
 from lifecycle.errors import AnswerUnreadable, RetryLater
-from lifecycle.web import Refused, attempt, part, problem
+from lifecycle.web import Limit, Quotas, Refused, attempt, part, problem
 
 answer_part = partial(part, whose="Brevo's")
 REMOVING = "POST /v3/contacts/lists/{id}/contacts/remove"
 
+# Of every plan, by developers.brevo.com/docs/api-limits; higher ones have more, which their answers say. That answers
+# about contacts speak of the hour or of the second is not documented: ten a second keeps both.
+LIMITS = (
+    Limit("/v3/contacts", 10, 1, is_reported=False),
+    Limit("/v3/(?!smtp|events|orders|products)", 100, 3600),
+)
+
 # At INFO it logs every address in full, which can hold a contact's.
 logging.getLogger("httpx").setLevel(logging.WARNING)
+
+
+class SpacedClient(httpx.Client):
+    """The package's HTTP client, whose calls take turns by the account's quotas."""
+
+    def __init__(self, quotas: Quotas, **options: Any) -> None:
+        super().__init__(**options)
+        self.quotas = quotas
+
+    def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
+        """Send one request when its turn comes."""
+        with self.quotas.turn(request.method, request.url.path) as heed:
+            response = super().send(request, **options)
+            heed(response.headers, response.status_code)
+            return response
 
 
 def call(endpoint: str, request: Callable[[], Any]) -> Any:

@@ -20,15 +20,16 @@ from brevo import Brevo as Client
 
 from lifecycle.destinations import Account, Outcome, RemoteContact, Removal, values
 from lifecycle.destinations.brevo import account, refusals
-from lifecycle.destinations.brevo.calls import REMOVING, answer_part, call
+from lifecycle.destinations.brevo.calls import LIMITS, REMOVING, SpacedClient, answer_part, call
+from lifecycle.destinations.brevo.processes import PENDING, Processes
 from lifecycle.errors import AnswerUnreadable
 from lifecycle.settings import Connection, FieldType
-from lifecycle.web import Refused, Session, document, if_found
+from lifecycle.web import Quotas, Refused, Session, document, if_found
 
 ADDRESS = "https://api.brevo.com"
 TIMEOUT = 60.0
 STATUSES: dict[str, Any] = {
-    **dict.fromkeys(("queued", "in_process", "processing"), "pending"),
+    **dict.fromkeys(PENDING, "pending"),
     **dict.fromkeys(("failed", "cancelled"), "failed"),
     "completed": "completed",
 }
@@ -43,7 +44,7 @@ class Brevo:
     """A Brevo account with the lists and attributes that we need; ``attributes`` by our names in lower case."""
 
     api: Any = field(repr=False)
-    processes: Any = field(repr=False)
+    processes: Processes = field(repr=False)
     session: Session = field(repr=False)
     writer: Session = field(repr=False)
     address: str
@@ -97,17 +98,18 @@ class Brevo:
             answer = document(self.writer.post(f"{self.address}/contacts/import", data=body, headers=headers))
         except Refused as refusal:
             raise refusals.refused_import(refusal, len(contacts)) from None
-        return str(answer_part(answer, "processId", int))
+        number = answer_part(answer, "processId", int)
+        self.processes.begin(number)
+        return str(number)
 
     def outcome(self, job: str) -> Outcome:
-        """``GET /v3/processes/{id}``, with the addresses that its file names as invalid."""
-        endpoint = "GET /v3/processes/{id}"
-        answer = if_found(lambda: call(endpoint, partial(self.processes.get_process, int(job))))
+        """How the import stands, with the addresses that its file names as invalid."""
+        answer = self.processes.process(int(job))
         if answer is None:
             return Outcome("unknown")
         status = answer_part(answer, "status", str)
         if status not in STATUSES:
-            message = f"{endpoint}: unknown status"
+            message = "GET /v3/processes/{id}: unknown status"
             raise AnswerUnreadable(message)
         invalid = str(((answer.get("info") or {}).get("import") or {}).get("invalid_emails") or 0)
         if invalid.isdigit():  # in some versions of the contract a number, in others a link
@@ -227,30 +229,31 @@ def connect(
     Raises ``SettingsInvalid`` if an attribute of that name has another type there.
     """
     address, key = f"{connection.base_url(ADDRESS)}/v3", connection.password
-    session, writer = _session(key), _session(key, attempts=1)
+    quotas = Quotas(f"{address} {key}", LIMITS)
+    session, writer = _session(key, quotas), _session(key, quotas, attempts=1)
     client = Client(
         base_url=address,
         api_key=key,
-        timeout=TIMEOUT,
         max_retries=0,
-        follow_redirects=False,
+        httpx_client=SpacedClient(quotas, timeout=TIMEOUT, follow_redirects=False),
         client_id=None,
         client_secret=None,
     )
     api = client.contacts.with_raw_response
     list_ids = account.prepare_lists(api, lists, known_lists or {})
     attributes = account.prepare_attributes(api, fields)
-    return Brevo(api, client.process.with_raw_response, session, writer, address, list_ids, attributes)
+    return Brevo(api, Processes(client.process.with_raw_response), session, writer, address, list_ids, attributes)
 
 
 def missing_rights(connection: Connection) -> list[str]:
     """Nothing: a key of Brevo's may do all that its account may; a key that is refused raises ``AccessDenied``."""
-    _session(connection.password).get(f"{connection.base_url(ADDRESS)}/v3/account")
+    address, key = connection.base_url(ADDRESS), connection.password
+    _session(key, Quotas(f"{address}/v3 {key}", LIMITS)).get(f"{address}/v3/account")
     return []
 
 
-def _session(key: str, attempts: int | None = None) -> Session:
-    session = Session(attempts)
+def _session(key: str, quotas: Quotas, attempts: int | None = None) -> Session:
+    session = Session(attempts, quotas)
     session.headers["api-key"] = key
     session.max_redirects = 0  # the key would go along
     return session

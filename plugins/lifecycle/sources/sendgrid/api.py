@@ -3,6 +3,7 @@
 import csv
 import gzip
 import io
+import math
 import time
 import zlib
 from collections.abc import Iterator
@@ -12,17 +13,24 @@ from lifecycle.errors import AnswerUnreadable, RetryLater
 from lifecycle.settings import Connection
 from lifecycle.sources import Document
 from lifecycle.sources.sendgrid import campaigns
-from lifecycle.web import Session, document, parsed, part
+from lifecycle.web import LONGEST_WAIT, Limit, Quotas, Session, document, parsed, part
 
 ADDRESS = "https://api.sendgrid.com"
+# Email activity by twilio.com/docs/sendgrid/api-reference/email-activity; of others no number is documented, but each
+# answer says what is left on its path (…/how-to-use-the-sendgrid-v3-api/rate-limits).
+LIMITS = (
+    Limit("/v3/messages", 6, 60),
+    Limit("/v3/", math.inf, LONGEST_WAIT, is_per_path=True),
+)
 EXPORT_PATIENCE = timedelta(minutes=30)
 
 
 def sign_in(connection: Connection, attempts: int | None = None) -> tuple[Session, str]:
     """A session that carries the API key, and the address to use it at."""
-    session = Session(attempts)
-    session.headers["Authorization"] = f"Bearer {connection.password}"
-    return session, connection.base_url(ADDRESS)
+    address, key = connection.base_url(ADDRESS), connection.password
+    session = Session(attempts, Quotas(f"{address} {key}", LIMITS))
+    session.headers["Authorization"] = f"Bearer {key}"
+    return session, address
 
 
 def scopes(session: Session, address: str) -> set[str]:
