@@ -1,7 +1,6 @@
 """Reading back: who is missing on the provider's lists, and who is there besides."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import pytest
 
@@ -77,9 +76,6 @@ class Reading:
 
     def members_among(self, _: str, emails: Sequence[str]) -> set[str]:
         return {*emails} & {*self.emails}
-
-    def as_read(self, fields: Mapping[str, Any]) -> dict[str, Any]:
-        return dict(fields)
 
 
 class Counting:

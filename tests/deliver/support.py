@@ -31,5 +31,5 @@ def without(destination: Any, *names: str) -> Any:
     """The same destination, which can't do some things."""
     limits = ("max_batch_size", "max_batch_bytes", "max_concurrency", "max_poll_seconds", "max_removals")
     upserts = ("list_ids", "field_ids", "encoded", "upsert", "outcome", "blames_account")
-    can = ("name", *limits, *upserts, "remove", "remove_by_id", "members_among", "contacts", "as_read")
+    can = ("name", *limits, *upserts, "remove", "remove_by_id", "members_among", "contacts")
     return SimpleNamespace(**{name: getattr(destination, name) for name in can if name not in names})

@@ -26,7 +26,10 @@ from lifecycle.settings import Destination as Settings
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a job; ``rejected`` holds (address, the provider's message) of each refused row."""
+    """What became of a job; ``rejected`` holds (address, the provider's message) of each refused row that is named.
+
+    A row that is refused for no fault of its own is counted in ``rejected_count`` and not named: it is sent again.
+    """
 
     status: Literal["pending", "completed", "failed", "unknown"]
     rejected: Sequence[tuple[str, str]] = ()
@@ -35,7 +38,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class RemoteContact:
-    """A contact as the provider holds it: its id there, its address in lower case, and the fields we know by name."""
+    """A contact as the provider holds it: its id there, its address in its one form, and its fields by our names."""
 
     contact_id: str
     email: str
@@ -64,7 +67,7 @@ class Account:
 class Removal:
     """A request to take people off a list: the provider's job, ``None`` if it is done already.
 
-    ``not_found`` are addresses of which the provider can't say whether they are on the list.
+    ``not_found`` are addresses, in their one form, of which the provider can't say whether they are on the list.
     """
 
     job: str | None
@@ -157,9 +160,6 @@ class ListsMembers(Destination, Protocol):
     def contacts(self, list_name: str) -> Iterator[RemoteContact]:
         """Every contact on a list, with the fields that say something; nobody if the list is not there."""
 
-    def as_read(self, fields: Mapping[str, Any]) -> dict[str, Any]:
-        """What ``contacts`` shows of these fields once they have been written."""
-
 
 @runtime_checkable
 class CountsMembers(Destination, Protocol):
@@ -182,7 +182,7 @@ class ListsSuppressions(Destination, Protocol):
     """Can tell who must not be written to any more."""
 
     def suppressed_since(self, moment: datetime) -> Iterator[str]:
-        """The addresses that were suppressed, unsubscribed or blocked since a moment, in lower case; some repeat."""
+        """Who was suppressed, unsubscribed or blocked since a moment, by the address's one form; some repeat."""
 
 
 class Connect(Protocol):

@@ -4,9 +4,11 @@ A field that a person no longer has is emptied by ``EMPTY``, a value of its own 
 field and with it the whole request (sendgrid/docs#6323). Read back, such a value is the same as none.
 """
 
+import logging
 import math
 import re
 import sys
+from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from typing import Any
@@ -75,6 +77,13 @@ IN_TYPE: Mapping[FieldType, Callable[[object], str | int | float | None]] = {
 def in_type(kind: FieldType, value: object) -> str | int | float | None:
     """A value as a field of a type takes it, ``EMPTY`` where there is none; ``None`` for what it can't say."""
     return EMPTY[kind] if value is None else IN_TYPE[kind](value)
+
+
+def report(unsaid: Counter[str], log: logging.Logger) -> None:
+    """Log once how many values of each field were left out since the last report."""
+    if counts := dict(unsaid):
+        unsaid.clear()
+        log.warning("values that are not sent, because their field's type can't say them: %s", counts)
 
 
 def without_empty(fields: Mapping[str, Any]) -> dict[str, Any]:

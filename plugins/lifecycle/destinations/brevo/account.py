@@ -20,20 +20,21 @@ KINDS: Mapping[str, FieldType] = {there: kind for kind, there in TYPES.items()}
 LIST_PAGE = 50
 #: What greets somebody → the attributes that accounts have for it, by their language; the first is made where none is.
 RESERVED: Mapping[str, tuple[str, ...]] = {
-    "first_name": ("FIRSTNAME", "VORNAME", "PRENOM", "LIFECYCLE_FIRST_NAME"),
-    "last_name": ("LASTNAME", "NACHNAME", "NOM", "LIFECYCLE_LAST_NAME"),
-    "country": ("COUNTRY", "LAND", "LIFECYCLE_COUNTRY"),
-    "language": ("LANGUAGE", "SPRACHE", "LIFECYCLE_LANGUAGE"),
+    "first_name": ("FIRSTNAME", "VORNAME", "PRENOM"),
+    "last_name": ("LASTNAME", "NACHNAME", "NOM"),
+    "country": ("COUNTRY", "LAND", "PAYS"),
+    "language": ("LANGUAGE", "SPRACHE", "LANGUE"),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
-    """An attribute there, its type in our words, and the name that we know it by."""
+    """An attribute: its name and type there, and those that we know it by."""
 
     there: str
     kind: FieldType
     name: str
+    our_kind: FieldType
 
 
 def identity(session: Session, address: str) -> str:
@@ -120,24 +121,27 @@ def _made(
 
 
 def prepare_attributes(api: Any, fields: Mapping[str, FieldType]) -> dict[str, Attribute]:
-    """Our name in lower case → attribute, also of ours that are no longer pushed; missing ones are made."""
-    known, wanted = known_attributes(api), dict[str, str]()
+    """Our name in lower case → attribute, also of those that are not pushed; missing ones are made."""
+    known, wanted = known_attributes(api), dict[str, tuple[str, FieldType, str]]()
     for name, kind in fields.items():
-        there = wanted[name] = _name_there(name, known)
+        there = _name_there(name, known)
         if there.lower() not in known:
-            make = partial(api.create_attribute, "normal", there, type=TYPES[kind])
-            known = _with(api, make, there)
+            known = _with(api, partial(api.create_attribute, "normal", there, type=TYPES[kind]), there)
         type_there = known.get(there.lower(), (there, "not there"))[1]
         if type_there != TYPES[kind] and (type_there != "text" or name.startswith(FIELD_PREFIX)):
             message = f"attribute {there} is {type_there} at Brevo, not {TYPES[kind]}; rename it there"
             raise SettingsInvalid(message)
-    ours = {name.lower(): (there.lower(), name) for name, there in wanted.items()}
-    ours = {key: (key, key) for key in known if key.startswith(FIELD_PREFIX)} | ours
-    return {
-        key: Attribute(known[there][0], KINDS[known[there][1]], name)
-        for key, (there, name) in ours.items()
-        if known[there][1] in KINDS
-    }
+        wanted[name.lower()] = (name, kind, there)
+    greetings = {name: _name_there(name, known) for name in RESERVED}
+    ours = {there.lower(): name for name, there in greetings.items() if known.get(there.lower(), ("", ""))[1] == "text"}
+    ours |= {there.lower(): name for name, _, there in wanted.values()}
+    attributes = {}
+    for key, (there, type_there) in known.items():
+        if kind_there := KINDS.get(type_there):
+            name = ours.get(key) or (key if key.startswith(FIELD_PREFIX) else there)
+            _, our_kind, _ = wanted.get(name.lower(), (name, kind_there, there))
+            attributes[name.lower()] = Attribute(there, kind_there, name, our_kind)
+    return attributes
 
 
 def _with(api: Any, make: Callable[[], Any], name: str) -> dict[str, tuple[str, str]]:
@@ -154,12 +158,13 @@ def _with(api: Any, make: Callable[[], Any], name: str) -> dict[str, tuple[str, 
 
 
 def _name_there(name: str, known: Mapping[str, tuple[str, str]]) -> str:
-    """The attribute for one of our names: for what greets, the one that the account has."""
+    """The attribute for one of our names: for what greets, the one that the account has, or can have."""
     candidates = RESERVED.get(name)
     if candidates is None:
         return known.get(name.lower(), (name.upper(), ""))[0]
-    texts = (known[each.lower()][0] for each in candidates if known.get(each.lower(), ("", ""))[1] == TYPES["Text"])
-    return next(texts, None) or next(each for each in candidates if each.lower() not in known)
+    own = f"{FIELD_PREFIX}{name}".upper()
+    texts = (known[each.lower()][0] for each in (*candidates, own) if known.get(each.lower(), ("", ""))[1] == "text")
+    return next(texts, None) or next((each for each in candidates if each.lower() not in known), own)
 
 
 def known_attributes(api: Any) -> dict[str, tuple[str, str]]:

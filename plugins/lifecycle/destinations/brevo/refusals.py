@@ -6,6 +6,7 @@ import re
 
 import orjson
 
+from lifecycle.addresses import normalize_email
 from lifecycle.errors import AccessDenied, AccountRefused, AnswerUnreadable, LifecycleError, RowRejected
 from lifecycle.web import Refused, Session
 
@@ -13,9 +14,9 @@ BAD_REQUEST, PAYMENT_REQUIRED, TOO_LARGE = 400, 402, 413
 IMPORTING = "POST /v3/contacts/import"
 ABOUT_ROWS = re.compile(r"e-?mail|size|larger|10 ?MB", re.IGNORECASE)
 ACCOUNT = re.compile(
-    r"credits?\b|\b(contact|list|attribute|account)s? limit|limit (of|for|on) |exceeded (your|the)|maximum number"
-    r"|\bplan\b|under validation|not (yet )?(validated|activated)|suspend|blocked|unrecogni[sz]ed ip|\bip address"
-    r"|authori[sz]ed ips",
+    r"\bcredits?\b|\b(contact|list|attribute|account)s? limit|exceeded your|\byour (current )?plan\b"
+    r"|(at most|maximum of|maximum number of|too many)( \d+)? (lists|contacts|attributes|folders)\b"
+    r"|under validation|not (yet )?(validated|activated)|suspend|unrecogni[sz]ed ip|\bip address|authori[sz]ed ips",
     re.IGNORECASE,
 )
 
@@ -55,5 +56,5 @@ def rejected_rows(url: str) -> list[tuple[str, str]]:
     rows = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=";" if ";" in text else ",") if row]
     titles = [title.strip().lower() for title in rows[0]] if rows else []
     place = next((n for n, title in enumerate(titles) if "mail" in title and "@" not in title), None)
-    addresses = [row[place or 0].strip().lower() for row in rows[place is not None :] if len(row) > (place or 0)]
-    return [(address, "the address is invalid") for address in addresses]
+    addresses = [row[place or 0] for row in rows[place is not None :] if len(row) > (place or 0)]
+    return [(address, "the address is invalid") for address in map(normalize_email, addresses)]

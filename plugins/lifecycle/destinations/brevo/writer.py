@@ -18,6 +18,7 @@ from typing import Any
 import orjson
 from brevo import Brevo as Client
 
+from lifecycle.addresses import normalize_email
 from lifecycle.destinations import Account, Outcome, RemoteContact, Removal, values
 from lifecycle.destinations.brevo import account, refusals
 from lifecycle.destinations.brevo.calls import LIMITS, REMOVING, SpacedClient, answer_part, call
@@ -67,29 +68,22 @@ class Brevo:
         """``attributes`` by their names there, emptied by an empty text; one that is gone there is empty already."""
         attributes: dict[str, Any] = {}
         for name, value in fields.items():
-            if value is None:
-                if attribute := self.attributes.get(name.lower()):
-                    attributes[attribute.there] = ""
-                continue
-            attribute = self.attributes[name.lower()]
-            written = values.in_type(attribute.kind, value)
-            if written is None:
-                self.unsaid[name] += 1
-            else:
-                attributes[attribute.there] = written
+            if item := self._attribute(name, value):
+                written = "" if value is None else values.in_type(item.kind, value)
+                if written is None:
+                    self.unsaid[name] += 1
+                else:
+                    attributes[item.there] = written
         return orjson.dumps({"email": email, "attributes": attributes})
 
-    def as_read(self, fields: Mapping[str, Any]) -> dict[str, Any]:
-        """What the pages of a list show of these fields."""
-        known = [(self.attributes.get(name.lower()), value) for name, value in fields.items()]
-        shown = {item.name: values.in_type(item.kind, value) for item, value in known if item}
-        return values.without_empty(shown)
+    def _attribute(self, name: str, value: object) -> account.Attribute | None:
+        if value is None or name in account.RESERVED:  # what greets needs no attribute
+            return self.attributes.get(name.lower())
+        return self.attributes[name.lower()]
 
     def upsert(self, contacts: Sequence[bytes], lists: Iterable[str]) -> str:
         """``POST /v3/contacts/import``; raises ``RowRejected``, which names no row, if the contacts are refused."""
-        if counts := dict(self.unsaid):
-            self.unsaid.clear()
-            log.warning("values that the type of their attribute can't say are not sent: %s", counts)
+        values.report(self.unsaid, log)
         list_ids = [int(self.list_ids[name]) for name in lists] or [int(self.list_ids[account.UNLISTED])]
         head = orjson.dumps({**IMPORT, "listIds": list_ids, "jsonBody": []})[:-2]
         body = b"".join((head, b",".join(contacts), b"]}"))
@@ -147,7 +141,7 @@ class Brevo:
 
     def members_among(self, list_name: str, emails: Sequence[str]) -> set[str]:
         """By the list's pages or contact by contact, whichever takes fewer requests."""
-        list_id, wanted = self.list_ids.get(list_name), {email.strip().lower() for email in emails}
+        list_id, wanted = self.list_ids.get(list_name), {*map(normalize_email, emails)}
         if list_id is None or not wanted:
             return set()
         _, count = self._page(list_id, 0, 1)
@@ -163,7 +157,7 @@ class Brevo:
 
     def contacts(self, list_name: str) -> Iterator[RemoteContact]:
         """``GET /v3/contacts/lists/{id}/contacts``, page by page, also while people leave the list."""
-        list_id, offset, before = self.list_ids.get(list_name), 0, 0
+        list_id, offset, before, unaddressed = self.list_ids.get(list_name), 0, 0, 0
         seen: set[int] = set()
         while list_id is not None:
             page, count = self._page(list_id, offset, CONTACT_PAGE)
@@ -175,13 +169,16 @@ class Brevo:
                 number = answer_part(contact, "id", int)
                 if number not in seen and contact.get("email"):
                     yield self._shown(number, contact)
+                unaddressed += number not in seen and not contact.get("email")
                 seen.add(number)
             offset += len(page)
             if offset >= count:
-                return
+                break
             if not page:
                 message = "GET /v3/contacts/lists/{id}/contacts: a page before the last is empty"
                 raise AnswerUnreadable(message)
+        if unaddressed:
+            log.warning("list %r: contacts without an e-mail address, passed over: %d", list_name, unaddressed)
 
     def _page(self, list_id: str, offset: int, limit: int) -> tuple[list[dict[str, Any]], int]:
         """Some contacts of a list, the oldest first, and how many it has; none if it was deleted there."""
@@ -212,7 +209,7 @@ class Brevo:
             }
             page = answer_part(document(self.session.get(f"{self.address}/contacts", params=where)), "contacts", list)
             blocked = (each for each in page if each.get("emailBlacklisted") and each.get("email"))
-            yield from (each["email"].strip().lower() for each in blocked)
+            yield from (normalize_email(each["email"]) for each in blocked)
             seen += len(page)
             if not page:
                 return

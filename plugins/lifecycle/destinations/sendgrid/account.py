@@ -30,13 +30,19 @@ RESERVED: Mapping[str, int] = {
 CUSTOM_NAMES: Mapping[str, str] = {"language": f"{FIELD_PREFIX}language"}
 
 
+#: What else identifies a contact. An update has to repeat those that the contact has; none is ever emptied.
+IDENTIFIERS: Mapping[str, int] = {"external_id": 254, "phone_number_id": 254, "anonymous_id": 254}
+MAX_LISTS, MAX_FIELDS = 1_000, 500
+
+
 @dataclass(frozen=True, slots=True)
 class CustomField:
-    """A custom field there: its id and type, and the name that we know it by."""
+    """A custom field: its id and type there, and the name and type that we know it by."""
 
     id: str
     kind: FieldType
     name: str
+    our_kind: FieldType
 
 
 def identity(session: Session, address: str) -> str | None:
@@ -71,37 +77,38 @@ def prepare_lists(
     for name in names:
         if name not in known:
             make = partial(api.marketing.lists.post, request_body={"name": name})
-            made = _made(f"POST {LISTS}", make, lambda: _as_ids(known_lists(session, address)), name)
+            made = _made(f"POST {LISTS}", make, partial(_ids_by_name, session, address), name, MAX_LISTS)
             known[name] = str(answer_part(made, "id"))
     return known
 
 
-def _as_ids(lists: Iterable[RemoteList]) -> dict[str, Any]:
-    return {item.name: {"id": item.id} for item in lists}
+def _ids_by_name(session: Session, address: str) -> dict[str, Any]:
+    return {item.name: {"id": item.id} for item in known_lists(session, address)}
 
 
 def prepare_fields(api: Any, fields: Mapping[str, FieldType]) -> tuple[dict[str, CustomField], frozenset[str]]:
-    """Name in lower case → custom field, also of ours that are no longer pushed; and the ids of those just made."""
+    """Name in lower case → custom field, also of those that are not pushed; and the ids of those just made."""
     there, made = known_fields(api), set[str]()
-    wanted = {custom_name(name): (name, kind) for name, kind in fields.items() if name.lower() not in RESERVED}
+    own = RESERVED.keys() | IDENTIFIERS.keys()
+    wanted = {custom_name(name): (name, kind) for name, kind in fields.items() if name.lower() not in own}
     for key, (name, kind) in wanted.items():
         if key not in there:
             body = {"name": CUSTOM_NAMES.get(name, name), "field_type": kind}
             make = partial(api.marketing.field_definitions.post, request_body=body)
-            there[key] = dict(_made(f"POST {FIELDS}", make, partial(known_fields, api), key))
+            there[key] = dict(_made(f"POST {FIELDS}", make, partial(known_fields, api), key, MAX_FIELDS))
             made.add(str(answer_part(there[key], "id")))
         type_there = answer_part(there[key], "field_type", str)
         if type_there != kind and (type_there != "Text" or key.startswith(FIELD_PREFIX)):
             message = f"custom field {key} is {type_there} at SendGrid, not {kind}; rename it there"
             raise SettingsInvalid(message)
-    ours = {key: item for key, item in there.items() if key in wanted or key.startswith(FIELD_PREFIX)}
-    names = {key: name for key, (name, _) in wanted.items()}
-    names |= {key: name for name, key in CUSTOM_NAMES.items()}
-    custom = {
-        key: CustomField(str(answer_part(item, "id")), answer_part(item, "field_type", str), names.get(key, key))
-        for key, item in ours.items()
-    }
-    return custom, frozenset(made)
+    return {key: _custom_field(key, item, wanted) for key, item in there.items()}, frozenset(made)
+
+
+def _custom_field(key: str, item: Mapping[str, Any], wanted: Mapping[str, tuple[str, FieldType]]) -> CustomField:
+    kind = answer_part(item, "field_type", str)
+    greetings = {there: name for name, there in CUSTOM_NAMES.items()}
+    name = greetings.get(key) or (key if key.startswith(FIELD_PREFIX) else item["name"])
+    return CustomField(str(answer_part(item, "id")), kind, *wanted.get(key, (name, kind)))
 
 
 def custom_name(name: str) -> str:
@@ -115,13 +122,13 @@ def known_fields(api: Any) -> dict[str, dict[str, Any]]:
     return {answer_part(item, "name", str).lower(): item for item in answer.get("custom_fields") or []}
 
 
-def _made(endpoint: str, make: Callable[[], Any], known: Callable[[], Mapping[str, Any]], name: str) -> Any:
-    """Make a list or a field; a refusal can mean that a try whose answer was lost has made it."""
+def _made(endpoint: str, make: Callable[[], Any], known: Callable[[], Mapping[str, Any]], name: str, most: int) -> Any:
+    """Make a list or a field; a refusal can mean that a try whose answer was lost has made it, or that all are used."""
     try:
         return call(endpoint, make)
     except AnswerUnreadable as error:
         if name in (there := known()):
             return there[name]
         if isinstance(error, Refused):
-            raise refused_creation(endpoint, error) from None
+            raise refused_creation(endpoint, error, is_full=len(there) >= most) from None
         raise

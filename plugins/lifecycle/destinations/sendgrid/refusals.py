@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from lifecycle.addresses import normalize_email
 from lifecycle.errors import AccessDenied, AccountRefused, AnswerUnreadable, LifecycleError, RetryLater, RowRejected
 from lifecycle.web import Refused, Session
 
@@ -18,10 +19,10 @@ UNKNOWN_FIELD = re.compile(r"does not exist|invalid custom field id", re.IGNOREC
 # "you have hit your contact limit" (sendgrid-go#413), "access forbidden" to another plan (sendgrid-nodejs#957),
 # "You have exceeded your messaging limits" (sendgrid-php#931), and what it says of suspended accounts and IP addresses
 ACCOUNT = re.compile(
-    r"\b(contact|list|field|plan|account|messaging|upload)s? limit|limit (of|for|on) |exceeded (your|the)"
-    r"|maximum number|too many (lists|custom fields|fields)|suspend|under review|deactivated|billing|upgrade"
-    r"|\byour (current )?plan\b|allow ?list|white ?list|\bip address|not (authorized|permitted|allowed to)"
-    r"|access forbidden",
+    r"\b(contact|contacts|list|custom field|plan|account|messaging|upload)s? limit|exceeded your"
+    r"|(at most|maximum of|maximum number of|too many)( \d+)? (lists|contacts|custom fields|fields)\b"
+    r"|suspend|under review|deactivated|billing|\bupgrade\b|\byour (current )?plan\b"
+    r"|allow ?list|white ?list|\bip address|not (authorized|permitted)|access forbidden",
     re.IGNORECASE,
 )
 
@@ -31,22 +32,25 @@ def blames_account(reason: str) -> bool:
     return ACCOUNT.search(reason) is not None
 
 
-def refused_creation(endpoint: str, refusal: Refused) -> LifecycleError:
-    """What it means that a list or a field can't be made."""
-    kind = AccountRefused if blames_account(refusal.words) else AnswerUnreadable
+def refused_creation(endpoint: str, refusal: Refused, *, is_full: bool) -> LifecycleError:
+    """What it means that a list or a field can't be made, of which the account may have as many as it can."""
+    kind = AccountRefused if is_full or blames_account(refusal.words) else AnswerUnreadable
     return kind(f"{endpoint}: {refusal.status}, refused by SendGrid: {refusal.words or 'without a reason'}")
 
 
-def refused_batch(refusal: Refused, late_fields: Collection[str]) -> LifecycleError:
-    """What a refused upsert means; ``late_fields`` are ids of custom fields that SendGrid may not know yet."""
-    errors = _errors(refusal.body)
+def refused_batch(refusal: Refused, our_fields: Collection[str], late_fields: Collection[str]) -> LifecycleError:
+    """What a refused upsert means; ``our_fields`` are ids of custom fields, ``late_fields`` those to be waited for."""
+    errors, head = _errors(refusal.body), f"{UPSERT}: {refusal.status}"
     places = [str(error.get("field") or error.get("parameter") or "") for error in errors]
     reasons = [str(error.get("message") or "rejected") for error in errors]
-    head = f"{UPSERT}: {refusal.status}"
     if reasons and all(map(blames_account, reasons)):
         return AccountRefused(f"{head}, the account can't take the contacts: {refusal.words}")
-    if any(is_late_field(reason, late_fields) for reason in reasons):
+    if any(names_unknown(reason, late_fields) for reason in reasons):
         return RetryLater(f"{head}, a custom field is not known there yet")
+    if any(names_unknown(reason, our_fields) for reason in reasons):
+        return AnswerUnreadable(
+            f"{head}, a custom field was deleted there, the next run makes it again: {refusal.words}"
+        )
     if refusal.status not in {BAD_REQUEST, TOO_LARGE} or any("list_ids" in place for place in places):
         return AnswerUnreadable(f"{head}, a list or the request itself is refused: {refusal.words}")
     rows: dict[int, str] = {}
@@ -56,9 +60,9 @@ def refused_batch(refusal: Refused, late_fields: Collection[str]) -> LifecycleEr
     return RowRejected(f"{head}, {len(rows)} row(s) named", rows)
 
 
-def is_late_field(reason: str, late_fields: Collection[str]) -> bool:
-    """Whether a reason says that SendGrid doesn't know a field which was made a moment ago."""
-    return UNKNOWN_FIELD.search(reason) is not None and any(key in reason for key in late_fields)
+def names_unknown(reason: str, fields: Collection[str]) -> bool:
+    """Whether a reason says that SendGrid doesn't know one of these custom fields."""
+    return UNKNOWN_FIELD.search(reason) is not None and not {*re.findall(r"\w+", reason)}.isdisjoint(fields)
 
 
 def _errors(body: bytes) -> list[dict[str, Any]]:
@@ -73,7 +77,7 @@ def rejected_rows(url: str) -> list[tuple[str, str]]:
     """The rows of an ``errors_url`` file: a CSV whose columns SendGrid doesn't document.
 
     Nothing if the link has expired. The address is in the column named so, else in the first; the message in one named
-    so, else in the last.
+    so, else in the last. A row without an address names nobody.
     """
     try:
         text = Session().get(url).content.decode("utf-8-sig", errors="replace")
@@ -87,4 +91,5 @@ def rejected_rows(url: str) -> list[tuple[str, str]]:
         (place for place, title in enumerate(titles) if any(word in title for word in words)), len(titles) - 1
     )
     whole = [row for row in rows if len(row) > max(address, reason)]
-    return [(row[address].strip().lower(), row[reason].strip()) for row in whole]
+    named = [(normalize_email(row[address]), row[reason].strip()) for row in whole]
+    return [(email, why) for email, why in named if "@" in email and " " not in email]

@@ -7,7 +7,7 @@ as jobs; leaving a list needs the contact's id, which a search by address gives.
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -16,10 +16,11 @@ from typing import Any
 import orjson
 from sendgrid import SendGridAPIClient
 
+from lifecycle.addresses import normalize_email
 from lifecycle.destinations import Account, Outcome, RemoteContact, Removal, values
 from lifecycle.destinations.sendgrid import account, refusals
 from lifecycle.destinations.sendgrid.calls import answer_part, call
-from lifecycle.errors import AccessDenied, AnswerUnreadable
+from lifecycle.errors import AccessDenied, AnswerUnreadable, RetryLater
 from lifecycle.settings import Connection, FieldType
 from lifecycle.sources.sendgrid import api as reading
 from lifecycle.sources.sendgrid import suppressions
@@ -47,7 +48,6 @@ class SendGrid:
     address: str
     list_ids: Mapping[str, str]
     fields: Mapping[str, account.CustomField]
-    reserved: frozenset[str]
     late_fields: frozenset[str]
     waits: Counter[object] = field(default_factory=Counter, repr=False)
     unsaid: Counter[str] = field(default_factory=Counter, repr=False)
@@ -68,38 +68,33 @@ class SendGrid:
         contact: dict[str, Any] = {"email": email}
         custom: dict[str, Any] = {}
         for name, value in fields.items():
-            if longest := account.RESERVED.get(name.lower()):
-                place, key = contact, name.lower()
-                written: str | int | float | None = values.text("" if value is None else value, longest)
+            key = name.lower()
+            if longest := account.RESERVED.get(key):
+                self._put(contact, key, name, values.text("" if value is None else value, longest))
+            elif longest := account.IDENTIFIERS.get(key):
+                if value:
+                    self._put(contact, key, name, values.text(value, longest))
             elif item := self._field(name, value):
-                place, key = custom, item.id
                 written = values.in_type(item.kind, value)
-                written = f"{written}T00:00:00Z" if item.kind == "Date" and written else written
-            else:
-                continue
-            if written is None:
-                self.unsaid[name] += 1
-            else:
-                place[key] = written
+                moment = f"{written}T00:00:00Z" if item.kind == "Date" and written else written
+                self._put(custom, item.id, name, moment)
         return orjson.dumps({**contact, "custom_fields": custom} if custom else contact)
 
     def _field(self, name: str, value: object) -> account.CustomField | None:
         key = account.custom_name(name)
-        return self.fields.get(key) if value is None else self.fields[key]
+        if value is None or name in account.CUSTOM_NAMES:  # what greets needs no field
+            return self.fields.get(key)
+        return self.fields[key]
 
-    def as_read(self, fields: Mapping[str, Any]) -> dict[str, Any]:
-        """What the export shows of these fields."""
-        shown: dict[str, Any] = {}
-        for name, value in fields.items():
-            if longest := account.RESERVED.get(name.lower()):
-                shown[name] = None if value is None else values.text(value, longest)
-            elif item := self.fields.get(account.custom_name(name)):
-                shown[item.name] = values.in_type(item.kind, value)
-        return values.without_empty(shown)
+    def _put(self, place: dict[str, Any], key: str, name: str, written: str | float | None) -> None:
+        if written is None:
+            self.unsaid[name] += 1
+        else:
+            place[key] = written
 
     def upsert(self, contacts: Sequence[bytes], lists: Iterable[str]) -> str:
         """``PUT /v3/marketing/contacts``; raises ``RowRejected`` with the rows that a 400 names."""
-        self._log_unsaid()
+        values.report(self.unsaid, log)
         list_ids = orjson.dumps([self.list_ids[name] for name in lists])
         body = b'{"list_ids":' + list_ids + b',"contacts":[' + b",".join(contacts) + b"]}"
         headers = {"Content-Type": "application/json"}
@@ -108,18 +103,14 @@ class SendGrid:
                 f"{self.address}/v3/marketing/contacts", data=body, headers=headers, timeout=TIMEOUT
             )
         except Refused as refusal:
-            raise refusals.refused_batch(refusal, self._waits_for(hash(body), MOST_WAITS)) from None
+            ours = {item.id for item in self.fields.values()} - self.late_fields
+            raise refusals.refused_batch(refusal, ours, self._waits_for(hash(body), MOST_WAITS)) from None
         return str(answer_part(document(answer), "job_id"))
 
     def _waits_for(self, what: object, most: int) -> frozenset[str]:
         """The fields that SendGrid may not know yet, until a batch or a row has waited for them ``most`` times."""
         self.waits[what] += 1
         return self.late_fields if self.waits[what] <= most else frozenset()
-
-    def _log_unsaid(self) -> None:
-        if counts := dict(self.unsaid):
-            self.unsaid.clear()
-            log.warning("values that the type of their field can't say are not sent: %s", counts)
 
     def outcome(self, job: str) -> Outcome:
         """``GET /v3/marketing/contacts/imports/{id}``, with the refused rows from ``errors_url``."""
@@ -138,15 +129,17 @@ class SendGrid:
         raise AnswerUnreadable(message)
 
     def _refused(self, rows: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-        """The rows that are refused for good: one whose field came late is not named the first time, and sent again."""
-        return [
-            (email, reason)
-            for email, reason in rows
-            if not (
-                refusals.is_late_field(reason, self.late_fields)
-                and refusals.is_late_field(reason, self._waits_for(email, 1))
-            )
-        ]
+        """The rows at fault: not those whose field was deleted, or was made a moment ago, unless it is so once more."""
+        ours = {item.id for item in self.fields.values()}
+        rejected = []
+        for email, reason in rows:
+            if refusals.names_unknown(reason, self.late_fields):
+                is_late = refusals.names_unknown(reason, self._waits_for(email, 1))
+            else:
+                is_late = refusals.names_unknown(reason, ours)
+            if not is_late:
+                rejected.append((email, reason))
+        return rejected
 
     def blames_account(self, reason: str) -> bool:
         """Whether SendGrid speaks of the account."""
@@ -158,13 +151,25 @@ class SendGrid:
         return Removal(self.remove_by_id(list_name, [*members.values()]), not_found)
 
     def remove_by_id(self, list_name: str, contact_ids: Sequence[str]) -> str | None:
-        """``DELETE /v3/marketing/lists/{id}/contacts``."""
-        list_id = self.list_ids.get(list_name)
+        """``DELETE /v3/marketing/lists/{id}/contacts``; if it doesn't know somebody, again without who is gone."""
+        list_id, place = self.list_ids.get(list_name), "/v3/marketing/lists/{id}/contacts"
         if list_id is None or not contact_ids:
             return None
-        place = self.api.marketing.lists._(list_id).contacts
-        request = partial(place.delete, query_params={"contact_ids": ",".join(contact_ids)})
-        return str(answer_part(call("DELETE /v3/marketing/lists/{id}/contacts", request), "job_id"))
+        a_list, contacts = self.api.marketing.lists._(list_id), self.api.marketing.contacts
+        request = partial(a_list.contacts.delete, query_params={"contact_ids": ",".join(contact_ids)})
+        answer = if_found(lambda: call(f"DELETE {place}", request))
+        if answer is not None:
+            return str(answer_part(answer, "job_id"))
+        if if_found(lambda: call("GET /v3/marketing/lists/{id}", a_list.get)) is None:
+            return None
+        known = [key for key in contact_ids if self._is_known(contacts._(key).get)]
+        if len(known) == len(contact_ids):
+            message = f"DELETE {place}: 404, but the list and the contacts are there"
+            raise RetryLater(message)
+        return self.remove_by_id(list_name, known)
+
+    def _is_known(self, request: Callable[[], Any]) -> bool:
+        return if_found(lambda: call("GET /v3/marketing/contacts/{id}", request)) is not None
 
     def members_among(self, list_name: str, emails: Sequence[str]) -> set[str]:
         """``POST /v3/marketing/contacts/search/emails``."""
@@ -178,7 +183,7 @@ class SendGrid:
             return {}, frozenset()
         known = self._searched([email for email in emails if len(email) <= LONGEST_SEARCHED])
         members = {email: who["id"] for email, who in known.items() if list_id in who["list_ids"]}
-        return members, frozenset(email for email in emails if email.strip().lower() not in known)
+        return members, frozenset(map(normalize_email, emails)) - known.keys()
 
     def _searched(self, emails: Sequence[str]) -> dict[str, Any]:
         """Address → contact of those whom the search knows; one that it refuses costs only itself."""
@@ -193,13 +198,13 @@ class SendGrid:
             middle = len(emails) // 2
             return self._searched(emails[:middle]) | self._searched(emails[middle:]) if middle else {}
         result = {} if answer is None else answer_part(answer, "result", dict)
-        return {email.lower(): item["contact"] for email, item in result.items() if "contact" in item}
+        return {normalize_email(email): item["contact"] for email, item in result.items() if "contact" in item}
 
     def contacts(self, list_name: str) -> Iterator[RemoteContact]:
         """By the contact export of the list, which has the custom fields by name."""
         list_id, unaddressed = self.list_ids.get(list_name), 0
         for contact in self._exported(list_id) if list_id else ():
-            if email := str(contact.get("email") or "").strip().lower():
+            if email := normalize_email(str(contact.get("email") or "")):
                 yield RemoteContact(str(contact["contact_id"]), email, self._shown(contact))
             else:
                 unaddressed += 1
@@ -210,12 +215,11 @@ class SendGrid:
         shown: dict[str, Any] = {}
         for key, value in {**contact, **(contact.get("custom_fields") or {})}.items():
             name = str(key).lower()
-            if value is None or value == "":
-                continue
-            if name in self.reserved:
+            if name in account.RESERVED:
                 shown[name] = value
-            elif item := self.fields.get(name):
-                shown[item.name] = values.in_type(item.kind, value)
+            elif (item := self.fields.get(name)) and value not in (None, ""):
+                written = values.in_type(item.kind, value)
+                shown[item.name] = values.in_type(item.our_kind, written)
         return values.without_empty(shown)
 
     def _exported(self, list_id: str) -> Iterator[Mapping[str, Any]]:
@@ -237,9 +241,9 @@ class SendGrid:
         for kind in SUPPRESSIONS:
             url = f"{self.address}/v3/suppression/{kind}"
             for page in suppressions.of_a_kind(self.session, url, SUPPRESSION_PAGE, moment):
-                yield from (answer_part(item, "email", str).strip().lower() for item in page)
+                yield from (normalize_email(answer_part(item, "email", str)) for item in page)
         for page in suppressions.of_groups(self.session, self.address):
-            yield from (answer_part(item, "email", str).strip().lower() for item in page)
+            yield from (normalize_email(answer_part(item, "email", str)) for item in page)
 
 
 def connect(
@@ -259,8 +263,7 @@ def connect(
     list_ids = account.prepare_lists(api, session, address, lists, known_lists or {})
     writer, _ = reading.sign_in(connection, attempts=1)
     custom, made = account.prepare_fields(api, fields)
-    reserved = frozenset(name.lower() for name in fields) & account.RESERVED.keys()
-    return SendGrid(api, session, writer, address, list_ids, custom, reserved, made)
+    return SendGrid(api, session, writer, address, list_ids, custom, made)
 
 
 def missing_rights(connection: Connection) -> list[str]:
