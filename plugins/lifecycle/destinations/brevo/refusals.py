@@ -15,7 +15,7 @@ IMPORTING = "POST /v3/contacts/import"
 ABOUT_ROWS = re.compile(r"e-?mail|size|larger|10 ?MB", re.IGNORECASE)
 ACCOUNT = re.compile(
     r"\bcredits?\b|\b(contact|list|attribute|account)s? limit|exceeded your|\byour (current )?plan\b"
-    r"|(at most|maximum of|maximum number of|too many)( \d+)? (lists|contacts|attributes|folders)\b"
+    r"|(at most|maximum of|maximum number of|too many)( \d+)? (lists|attributes|folders)\b"
     r"|under validation|not (yet )?(validated|activated)|suspend|unrecogni[sz]ed ip|\bip address|authori[sz]ed ips",
     re.IGNORECASE,
 )

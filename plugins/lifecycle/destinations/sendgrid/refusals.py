@@ -20,7 +20,7 @@ UNKNOWN_FIELD = re.compile(r"does not exist|invalid custom field id", re.IGNOREC
 # "You have exceeded your messaging limits" (sendgrid-php#931), and what it says of suspended accounts and IP addresses
 ACCOUNT = re.compile(
     r"\b(contact|contacts|list|custom field|plan|account|messaging|upload)s? limit|exceeded your"
-    r"|(at most|maximum of|maximum number of|too many)( \d+)? (lists|contacts|custom fields|fields)\b"
+    r"|(at most|maximum of|maximum number of|too many)( \d+)? (lists|custom fields|fields)\b"
     r"|suspend|under review|deactivated|billing|\bupgrade\b|\byour (current )?plan\b"
     r"|allow ?list|white ?list|\bip address|not (authorized|permitted)|access forbidden",
     re.IGNORECASE,
