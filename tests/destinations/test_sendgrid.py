@@ -7,7 +7,7 @@ from demo.esp.jobs import keep_file
 from lifecycle.destinations import Outcome
 from lifecycle.destinations.sendgrid.refusals import rejected_rows
 from lifecycle.errors import RetryLater, RowRejected
-from lifecycle.testing.providers import ADA, BEN, EVE, EVERYTHING, Provider, finished, write
+from lifecycle.testing.providers import ADA, BEN, EVE, EVERYTHING, Provider, finished, remove, write
 from tests.world import World
 
 only_sendgrid = pytest.mark.parametrize("provider", ["sendgrid"], indirect=True)
@@ -54,6 +54,16 @@ def test_nothing_is_sent_to_take_off_who_is_not_on_the_list(provider: Provider) 
     write(destination, {ADA: {}}, "Lapsed")
     assert destination.remove("VIP", [ADA, EVE]).job is None
     assert [method for method, _ in provider.wire.calls if method == "DELETE"] == []
+
+
+@only_sendgrid
+def test_each_contact_of_an_address_leaves_the_list_in_whatever_form_it_was_written(provider: Provider) -> None:
+    destination = provider.connect()
+    forms = ["info@müller.de", "info@xn--mller-kva.de"]
+    write(destination, {form: {} for form in forms}, "VIP")
+    assert destination.members_among("VIP", forms) == {"info@xn--mller-kva.de"}
+    remove(provider, destination, "VIP", *forms)
+    assert provider.server.members("VIP") == set()
 
 
 @pytest.mark.parametrize(

@@ -280,6 +280,13 @@ class DestinationContract:
         assert sorted(held.email for held in destination.contacts("VIP")) == [ADA, BEN, EVE]
         assert list(destination.contacts("Lapsed")) == []
 
+    def test_a_contact_is_read_back_by_the_one_form_of_its_address(self, provider: Provider) -> None:
+        destination = provider.connect()
+        write(destination, {"jörg@xn--mller-kva.de": {}, ADA: {}}, "VIP")
+        provider.server.add_contact("jo\u0308rg@müller.de", lists=["VIP"])
+        held = [each.email for each in destination.contacts("VIP")]
+        assert sorted(held) == [ADA, "jörg@xn--mller-kva.de", "jörg@xn--mller-kva.de"]
+
     def test_a_long_list_is_read_to_its_end(self, provider: Provider) -> None:
         destination = provider.connect()
         people = {f"p{number}@example.com" for number in range(1001)}

@@ -190,7 +190,7 @@ class Brevo:
     def _shown(self, number: int, contact: Mapping[str, Any]) -> RemoteContact:
         attributes = answer_part(contact, "attributes", dict)
         shown = {item.name: values.in_type(item.kind, attributes.get(item.there)) for item in self.attributes.values()}
-        return RemoteContact(str(number), str(contact["email"]).strip().lower(), values.without_empty(shown))
+        return RemoteContact(str(number), normalize_email(str(contact["email"])), values.without_empty(shown))
 
     def account(self) -> Account:
         """``GET /v3/account``, the lists and the attributes."""

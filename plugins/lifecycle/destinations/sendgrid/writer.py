@@ -148,7 +148,7 @@ class SendGrid:
     def remove(self, list_name: str, emails: Sequence[str]) -> Removal:
         """Resolve the ids of those on the list, and take them off it."""
         members, not_found = self._on_list(list_name, emails)
-        return Removal(self.remove_by_id(list_name, [*members.values()]), not_found)
+        return Removal(self.remove_by_id(list_name, [*members]), not_found)
 
     def remove_by_id(self, list_name: str, contact_ids: Sequence[str]) -> str | None:
         """``DELETE /v3/marketing/lists/{id}/contacts``; if it doesn't know somebody, again without who is gone."""
@@ -174,21 +174,24 @@ class SendGrid:
     def members_among(self, list_name: str, emails: Sequence[str]) -> set[str]:
         """``POST /v3/marketing/contacts/search/emails``."""
         members, _ = self._on_list(list_name, emails)
-        return set(members)
+        return set(members.values())
 
     def _on_list(self, list_name: str, emails: Sequence[str]) -> tuple[dict[str, str], frozenset[str]]:
-        """Address → contact id of those who are on the list, and the addresses of which the search says nothing."""
+        """Contact id → address of those on the list, and the addresses of which the search says nothing.
+
+        An address can have several contacts there, one for each form that it was written in.
+        """
         list_id = self.list_ids.get(list_name)
         if list_id is None or not emails:
             return {}, frozenset()
         known = self._searched([email for email in emails if len(email) <= LONGEST_SEARCHED])
-        members = {email: who["id"] for email, who in known.items() if list_id in who["list_ids"]}
-        return members, frozenset(map(normalize_email, emails)) - known.keys()
+        members = {who["id"]: email for email, who in known if list_id in who["list_ids"]}
+        return members, frozenset(map(normalize_email, emails)) - {email for email, _ in known}
 
-    def _searched(self, emails: Sequence[str]) -> dict[str, Any]:
-        """Address → contact of those whom the search knows; one that it refuses costs only itself."""
+    def _searched(self, emails: Sequence[str]) -> list[tuple[str, Any]]:
+        """Addresses and contacts of those whom the search knows; one that it refuses costs only itself."""
         if not emails:
-            return {}
+            return []
         request = partial(self.api.marketing.contacts.search.emails.post, request_body={"emails": [*emails]})
         try:
             answer = if_found(lambda: call(SEARCH, request))
@@ -196,9 +199,9 @@ class SendGrid:
             if refusal.status != refusals.BAD_REQUEST:
                 raise
             middle = len(emails) // 2
-            return self._searched(emails[:middle]) | self._searched(emails[middle:]) if middle else {}
+            return self._searched(emails[:middle]) + self._searched(emails[middle:]) if middle else []
         result = {} if answer is None else answer_part(answer, "result", dict)
-        return {normalize_email(email): item["contact"] for email, item in result.items() if "contact" in item}
+        return [(normalize_email(email), item["contact"]) for email, item in result.items() if "contact" in item]
 
     def contacts(self, list_name: str) -> Iterator[RemoteContact]:
         """By the contact export of the list, which has the custom fields by name."""
