@@ -4,6 +4,7 @@ import pytest
 
 from lifecycle.testing.providers import Provider, provider_at
 from lifecycle.testing.server import AppHost
+from tests.contracts.requests import requests_fit_the_contract  # noqa: F401 - for each test here
 from tests.destinations.providers import PROVIDERS
 
 

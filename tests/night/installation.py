@@ -24,6 +24,7 @@ from demo.shop import Shop
 from lifecycle.settings import DBT_PROJECT
 from lifecycle.testing.server import running
 from tests import prepared
+from tests.contracts.requests import Recorder
 from tests.night import town
 from tests.night.town import Scene
 
@@ -54,7 +55,10 @@ Rows = list[dict[str, Any]]
 
 @dataclass(frozen=True)
 class Left:
-    """What a night left behind: marts, the provider's contacts with fields and lists, refused rows, writing calls."""
+    """What a night left behind: marts, the provider's contacts with fields and lists, refused rows, writing calls.
+
+    ``unfit`` says why requests to the provider, of this night or before, don't fit its contract.
+    """
 
     scene: Scene
     run_date: date
@@ -65,6 +69,7 @@ class Left:
     on_lists: dict[str, set[str]]
     rejected: set[tuple[str, str]]
     written: dict[str, int]
+    unfit: list[str]
 
     def on_run_date(self) -> dict[UUID, town.Person]:
         return town.recount(self.scene, self.run_date)[0]
@@ -95,6 +100,7 @@ class Installation:
             for shop, zone in town.ZONES.items()
         }
         self.esp = Esp()
+        self.recorder = Recorder(self.esp.app)
         self.esp.add_group(GROUP, "Offers")
         for contact in scene.contacts:
             self.esp.add_contact(contact.email, lists=contact.lists, created_at=contact.created_at)
@@ -111,7 +117,7 @@ class Installation:
             for name, shop in self.shops.items():
                 address = stack.enter_context(running(shop.app))
                 connections[f"shop_{name}"] = airflow_home.http_connection(address, login="ck_demo", password="cs_demo")
-            address = stack.enter_context(running(self.esp.app))
+            address = stack.enter_context(running(self.recorder))
             connections["provider"] = airflow_home.http_connection(address, password="SG.demo")
             own = airflow_home.environment(self.home / "airflow", connections)
             others = prepared.environment_of_nobody()
@@ -211,6 +217,7 @@ class Installation:
                 for call, count in self.esp.faults.requests.items()
                 if not call.startswith("GET ") and not call.endswith(READING_POSTS)
             },
+            unfit=self.recorder.unfit(),
         )
 
 

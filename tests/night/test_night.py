@@ -256,6 +256,11 @@ def test_the_night_after_goes_on_and_faults_of_the_others_change_nothing(nights:
     assert nights.second_under_faults.held == nights.second.held
 
 
+@on("first", "second", "second_under_faults")
+def test_every_request_to_the_provider_fits_its_contract(night: Left) -> None:
+    assert night.unfit == []
+
+
 @on("first", "second", "blind", "second_under_faults")
 def test_no_log_holds_an_address(night: Left) -> None:
     everybody = town.recount(town.changed(town.town()), SECOND)[0]

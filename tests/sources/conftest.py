@@ -9,6 +9,7 @@ import pytest
 
 from lifecycle.testing.cases import RecordingHost, standing
 from lifecycle.testing.pages import change_sources, in_pages_of
+from tests.contracts.requests import requests_fit_the_contract  # noqa: F401 - for each test here
 from tests.sources.cases import PRIVATE
 from tests.sources.files_folder import Folder
 from tests.sources.vendors import PAGE
