@@ -1,6 +1,7 @@
 """The answers of Brevo's API, and which belongs to which call."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -13,7 +14,7 @@ from lifecycle.testing.faults import FAULT
 
 MOST_BYTES = 10_000_000
 MOST_REMOVALS = 150
-PAGE, CONTACT_PAGE = (10, 50), (50, 500)
+PAGE, CONTACT_PAGE, ALL_CONTACTS_PAGE = (10, 50), (50, 500), (50, 1000)
 TYPES = ("text", "date", "float", "boolean")
 
 Answer = Callable[[Request, Account], Awaitable[Response]]
@@ -127,11 +128,19 @@ async def get_members(request: Request, account: Account) -> Response:
     return _page(request, "contacts", [each.shown() for each in account.members(_list(request, account))], CONTACT_PAGE)
 
 
+async def get_contacts(request: Request, account: Account) -> Response:
+    """Show a page of the contacts, or of those that have changed since a moment."""
+    since = request.query_params.get("modifiedSince")
+    moment = datetime.fromisoformat(since).timestamp() if since else 0
+    rows = [each.shown() for each in account.contacts.values() if each.modified_at >= moment]
+    return _page(request, "contacts", rows, ALL_CONTACTS_PAGE)
+
+
 async def remove_members(request: Request, account: Account) -> Response:
     """Take contacts off a list; refused if none of them is on it."""
     number, body = _list(request, account), await _body(request)
     on_list = {each.email: each for each in account.members(number)}
-    emails = list(on_list) if body.get("all") else body.get("emails") or []
+    emails = list(on_list) if body.get("all") else body.get("emails") or _addresses(account, body.get("ids") or [])
     if not body.get("all") and not 1 <= len(emails) <= MOST_REMOVALS:
         raise Refusal(400, "out_of_range", f"Between 1 and {MOST_REMOVALS} emails are required")
     success = [email for email in emails if email.strip().lower() in on_list]
@@ -160,6 +169,7 @@ async def download(request: Request, account: Account) -> Response:
 
 ANSWERS: Mapping[tuple[str, str], Answer] = {
     ("GET", "/v3/account"): get_account,
+    ("GET", "/v3/contacts"): get_contacts,
     ("GET", "/v3/contacts/folders"): get_folders,
     ("POST", "/v3/contacts/folders"): post_folder,
     ("GET", "/v3/contacts/lists"): get_lists,
@@ -187,6 +197,12 @@ def routes(account: Account) -> list[Route]:
         return Route(path, endpoint, methods=[method])
 
     return [route(method, path, answer) for (method, path), answer in ANSWERS.items()]
+
+
+def _addresses(account: Account, numbers: Sequence[int]) -> list[str]:
+    """The addresses of contacts; a number that no contact has stands for itself."""
+    emails = {each.id: each.email for each in account.contacts.values()}
+    return [emails.get(number, str(number)) for number in numbers]
 
 
 def _page(request: Request, what: str, rows: Sequence[Mapping[str, Any]], limits: tuple[int, int]) -> Response:

@@ -53,9 +53,15 @@ class Brevo:
         contact.list_ids |= {self.add_list(name) for name in lists}
         contact.attributes |= attributes
 
+    def rename_list(self, name: str, new_name: str) -> None:
+        """Rename a list, as somebody can in the provider's page."""
+        number = self.lists()[name]
+        self.account.lists[number] = (new_name, self.account.lists[number][1])
+
     def block(self, email: str) -> None:
         """Block a contact for e-mail, as when it unsubscribes."""
-        self.account.contact(email).is_blocked = True
+        contact = self.account.contact(email)
+        contact.is_blocked, contact.modified_at = True, self.clock.stamp()
 
     def finish_jobs(self) -> None:
         """Carry out every waiting import now; stuck ones stay."""

@@ -30,7 +30,14 @@ SENDGRID = ProviderCase(
     own_lists=frozenset(),
     contacts_in=lambda job: int(job["results"]["requested_count"]),
     fields_of=lambda contact: contact["custom_fields"],
-    delete_list=lambda esp, name: esp.store.run("delete from list where name = ?", (name,)),
+    greeting_of=lambda contact: {
+        **{name: contact[name] for name in ("first_name", "last_name", "country")},
+        "language": contact["custom_fields"]["lifecycle_language"],
+    },
+    account_reason="you have hit your contact limit",
+    refusal_of=lambda reason: {"errors": [{"field": None, "message": reason}]},
+    delete_list=lambda esp, name: esp.delete_list(name),
+    rename_list=lambda esp, name, new_name: esp.rename_list(name, new_name),
     suppress=lambda esp, email: esp.suppress("unsubscribes", email, datetime(2017, 12, 1, tzinfo=UTC)),
     is_suppressed=lambda esp, email: bool(esp.store.rows("select 1 from suppression where email = ?", (email,))),
 )
@@ -53,7 +60,19 @@ BREVO = ProviderCase(
     own_lists=frozenset({UNLISTED}),
     contacts_in=lambda job: int(job["count"]),
     fields_of=lambda contact: contact["attributes"],
+    greeting_of=lambda contact: {
+        ours: contact["attributes"][there]
+        for ours, there in {
+            "first_name": "FIRSTNAME",
+            "last_name": "LASTNAME",
+            "country": "COUNTRY",
+            "language": "LANGUAGE",
+        }.items()
+    },
+    account_reason="Your account has reached its contact limit",
+    refusal_of=lambda reason: {"code": "invalid_parameter", "message": reason},
     delete_list=lambda server, name: server.account.lists.pop(server.lists()[name]),
+    rename_list=lambda server, name, new_name: server.rename_list(name, new_name),
     suppress=lambda server, email: server.block(email),
     is_suppressed=lambda server, email: bool(server.contacts()[email]["emailBlacklisted"]),
 )

@@ -12,7 +12,7 @@ from lifecycle.destinations import (
     destination_kind,
 )
 from lifecycle.settings import Connection, Destination
-from lifecycle.testing.destinations import DestinationContract
+from lifecycle.testing.destinations import AccountContract, DestinationContract, SuppressionContract
 from lifecycle.testing.providers import provider_at
 from lifecycle.testing.server import AppHost
 from tests.destinations.providers import BREVO, PROVIDERS, SENDGRID
@@ -20,11 +20,11 @@ from tests.destinations.providers import BREVO, PROVIDERS, SENDGRID
 CAN: tuple[type, ...] = (Upserts, Removes, ListsMembers, CountsMembers, DescribesAccount, ListsSuppressions)
 
 
-class TestSendGrid(DestinationContract):
+class TestSendGrid(DestinationContract, AccountContract, SuppressionContract):
     case = SENDGRID
 
 
-class TestBrevo(DestinationContract):
+class TestBrevo(DestinationContract, AccountContract, SuppressionContract):
     case = BREVO
 
 

@@ -48,6 +48,8 @@ class ProviderCase:
 
     ``module`` has ``connect``. ``start`` makes the server, whose jobs are done when they are asked
     about for the second time. ``calls`` has, for each action, the method and path of its first request.
+    ``greeting_of`` gives a contact's ``first_name``, ``last_name``, ``country`` and ``language``. ``account_reason`` is
+    what the provider says of a full account, and ``refusal_of`` the body of a 400 that says something.
     """
 
     module: ModuleType
@@ -62,7 +64,11 @@ class ProviderCase:
     own_lists: frozenset[str]
     contacts_in: Callable[[Mapping[str, Any]], int]
     fields_of: Callable[[Mapping[str, Any]], Mapping[str, Any]]
+    greeting_of: Callable[[Mapping[str, Any]], Mapping[str, Any]]
+    account_reason: str
+    refusal_of: Callable[[str], object]
     delete_list: Callable[[Any, str], object]
+    rename_list: Callable[[Any, str, str], object]
     suppress: Callable[[Any, str], object]
     is_suppressed: Callable[[Any, str], bool]
 
