@@ -7,7 +7,11 @@
 - ``peak_mb_100k``, ``peak_mb_2m``: the largest resident memory of a process that delivers that many contacts to a
   server that takes them all;
 - ``requests_vs_minimum``: the requests of that delivery over the fewest that the provider's limits allow;
-- ``writes_when_nothing_changed``: the writing requests of a night with nothing to send.
+- ``writes_when_nothing_changed``: the writing requests of a night with nothing to send;
+- ``reconcile_peak_mb_1m``: the largest resident memory of a process that reads a list of a million contacts back and
+  compares it with the ledger;
+- ``reupload_factor_one_bad_row``: the contacts uploaded over those of a full batch, of which the provider refuses one
+  without saying which.
 """
 
 import json
@@ -17,15 +21,16 @@ import statistics
 import sys
 import time
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import psycopg
 
-from bench import _sink
+from bench import _readback, _sink
 from demo import marts, postgres
 from demo.chaos.night import rules
-from lifecycle import deliver, plan, settings, warehouse
+from lifecycle import deliver, plan, reconcile, settings, warehouse
 from lifecycle.destinations.sendgrid import writer as sendgrid
 from lifecycle.settings import CUSTOMER_COLUMNS, FIELD_PREFIX, STANDARD_COLUMNS
 
@@ -99,7 +104,8 @@ select (select count(md5(row::text)) from marts.audience_decisions as row),
 TO_SEND = """
 insert into delivery.plan (run_id, person_id, email, change, payload, desired, add_lists, remove_lists)
 select 1, md5(n::text)::uuid, 'person' || n || '@example.com', 'create', %(payload)s, %(payload)s,
-    case n % 3 when 0 then array['VIP'] when 1 then array['At risk', 'VIP'] else array['Lapsed'] end, array[]::text[]
+    case n % %(groups)s when 0 then array['VIP'] when 1 then array['At risk', 'VIP'] else array['Lapsed'] end,
+    array[]::text[]
 from generate_series(1, %(contacts)s) as n
 """
 
@@ -190,19 +196,13 @@ def fewest(destination: sendgrid.SendGrid, contacts: int) -> int:
 
 def sending(sink: _sink.Sink, contacts: int) -> dict[str, float]:
     """Deliver ``contacts`` contacts in a process of its own, twice: the second time nothing is left to send."""
-    url = postgres.create_database(HOME, "sending")
-    warehouse.prepare(url, [])
-    timed(url, "insert into delivery.run (run_date, destination) values ('2025-12-31', 'sendgrid')")
-    timed(url, TO_SEND, contacts=contacts)
-    timed(url, "vacuum analyze")
+    url = planned(contacts)
     before, began = sink.counts(), time.perf_counter()
-    peak = _deliver(url, sink.address)
+    peak = _peak("deliver", url, sink.address)
     seconds, sent = time.perf_counter() - began, sink.counts() - before
-    _deliver(url, sink.address)
+    _peak("deliver", url, sink.address)
     again = sink.counts() - before - sent
-    with psycopg.connect(url) as connection:
-        if connection.execute("select count(*) from delivery.ledger where is_certain").fetchone() != (contacts,):
-            sys.exit("not everybody was confirmed")
+    _all_confirmed(url, contacts)
     postgres.drop_database(HOME, "sending")
     return {
         "peak_mb": peak,
@@ -212,13 +212,67 @@ def sending(sink: _sink.Sink, contacts: int) -> dict[str, float]:
     }
 
 
-def _deliver(url: str, address: str) -> int:
-    """The largest resident memory of a process that delivers run 1, in megabytes."""
-    child = os.spawnv(os.P_NOWAIT, sys.executable, [sys.executable, "-m", "bench.delivery", url, address])  # noqa: S606
-    _, status, used = os.wait4(child, 0)
+def planned(contacts: int, groups: int = 3) -> str:
+    """A warehouse with a plan, run 1, for people who join one of so many sets of lists."""
+    url = postgres.create_database(HOME, "sending")
+    warehouse.prepare(url, [])
+    timed(url, marts.ddl("contact_fields", "audience_members"))
+    timed(url, "insert into delivery.run (run_date, destination) values ('2025-12-31', 'sendgrid')")
+    timed(url, TO_SEND, contacts=contacts, groups=groups)
+    timed(url, "vacuum analyze")
+    return url
+
+
+def _all_confirmed(url: str, contacts: int) -> None:
+    with psycopg.connect(url) as connection:
+        if connection.execute("select count(*) from delivery.ledger where is_certain").fetchone() != (contacts,):
+            sys.exit("not everybody was confirmed")
+
+
+def _peak(task: str, url: str, address: str) -> int:
+    """The largest resident memory of a process that delivers run 1, or reads it back, in megabytes."""
+    command = [sys.executable, "-m", "bench.delivery", task, url, address]
+    _, status, used = os.wait4(os.spawnv(os.P_NOWAIT, sys.executable, command), 0)  # noqa: S606 - ourselves
     if status:
-        sys.exit("the delivery failed")
+        sys.exit(f"the process failed: {task}")
     return round(used.ru_maxrss / 1024)
+
+
+def reading_back() -> int:
+    """The peak of a process that reads back a list as the ledger has it."""
+    url, export = planned(_readback.CONTACTS, groups=1), HOME.parent / "export.json.gz"
+    timed(url, CONFIRM, run_id=1)
+    timed(url, "vacuum analyze")
+    _readback.write_export(export)
+    with _sink.running(export) as sink:
+        peak = _peak("reconcile", url, sink.address)
+    with psycopg.connect(url) as connection:
+        figures = connection.execute("select found, missing, extra, different from delivery.reconciliation").fetchall()
+    if figures != [(_readback.CONTACTS, 0, 0, 0)]:
+        sys.exit(f"not everybody was read back as delivered: {figures}")
+    export.unlink()
+    postgres.drop_database(HOME, "sending")
+    return peak
+
+
+def reuploading() -> float:
+    """The larger factor of the two ways in which a provider refuses a row without naming it."""
+    factors = []
+    for account in _readback.UNNAMED:
+        url = planned(_readback.BATCH, groups=1)
+        contacts = _readback.uploaded(account, partial(_run, "deliver", url))
+        _all_confirmed(url, _readback.BATCH - 1)
+        postgres.drop_database(HOME, "sending")
+        factors.append(contacts / _readback.BATCH)
+    return round(max(factors), 3)
+
+
+def _run(task: str, url: str, address: str) -> None:
+    destination = provider(address)
+    if task == "deliver":
+        deliver.run(url, destination, 1)
+    else:
+        reconcile.run(url, destination, 1, ["VIP"])
 
 
 def measured() -> dict[str, float]:
@@ -238,14 +292,13 @@ def measured() -> dict[str, float]:
             "requests_vs_minimum": large["requests"] / minimum,
             "writes_when_nothing_changed": small["writes_again"] + large["writes_again"],
         }
-    return figures
+    return figures | {"reconcile_peak_mb_1m": reading_back(), "reupload_factor_one_bad_row": reuploading()}
 
 
 def main() -> None:
-    """Run everything, print the table, write the result; with two arguments, deliver run 1 to an address."""
+    """Run everything, print the table, write the result; with arguments, do one task for run 1 at an address."""
     if len(sys.argv) > 1:
-        url, address = sys.argv[1:]
-        deliver.run(url, provider(address), 1)
+        _run(*sys.argv[1:])
         return
     postgres.remove(HOME)
     postgres.start(HOME)

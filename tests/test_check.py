@@ -10,13 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from demo.brevo import Brevo
 from demo.esp import Esp, authorization
 from lifecycle import check, web
+from lifecycle.destinations import destination_kind
+from lifecycle.errors import SettingsInvalid
 from lifecycle.settings import Connection, Destination
 from lifecycle.sources import source_kind
 from lifecycle.sources.files import FileShop
+from lifecycle.sources.sendgrid import SendGridEsp
 from lifecycle.sources.sql import SqlShop
 from lifecycle.testing.cases import RUN_DATE, RecordingHost, StreamCase, standing
 from lifecycle.testing.faults import Fault
@@ -256,6 +260,39 @@ def test_a_key_of_sendgrids_that_may_only_read_lacks_marketing(host: RecordingHo
     words = check.destination(ESP, host.connection(password="SG.demo-read-only"))
     assert words == "destination: rights are missing: Marketing: full access"
     assert (esp.contacts(), esp.lists(), esp.fields(), esp.jobs()) == ({}, {}, {}, [])
+
+
+EU = Connection("esp_eu", host="https://api.eu.sendgrid.com", password="SG.demo")
+
+
+def test_the_eu_region_of_sendgrid_is_refused_for_contacts_and_lists() -> None:
+    words = check.destination(ESP, EU)
+    assert "connection esp_eu: api.eu.sendgrid.com has only suppressions" in words
+    assert "not contacts, lists, custom fields; leave the host empty" in words
+    with pytest.raises(SettingsInvalid, match="not contacts, lists, custom fields"):
+        destination_kind("sendgrid").connect(ESP, EU)
+    (words,) = check.source("esp", SendGridEsp(kind="sendgrid", connection="esp_eu"), EU, RUN_DATE).values()
+    assert "not contacts, list_members, messages, single_sends, single_send_stats, automation_stats;" in words
+
+
+def test_the_eu_region_of_sendgrid_is_read_for_what_it_has() -> None:
+    esp = SendGridEsp(kind="sendgrid", connection="esp_eu", contacts=False, campaigns=False, message_activity=False)
+    names = [stream.name for stream in source_kind("sendgrid").open(esp, EU, RUN_DATE)]
+    assert names == [
+        "bounces",
+        "blocks",
+        "spam_reports",
+        "unsubscribes",
+        "invalid_emails",
+        "group_suppressions",
+        "events",
+        "unsubscribe_groups",
+    ]
+
+
+def test_opt_in_lists_without_contacts_are_a_contradiction() -> None:
+    with pytest.raises(ValidationError, match="opt_in_lists are read with the contacts"):
+        SendGridEsp(kind="sendgrid", connection="esp_eu", contacts=False, opt_in_lists=["Newsletter"])
 
 
 def test_a_key_of_sendgrids_that_is_refused_is_told(host: RecordingHost) -> None:

@@ -137,6 +137,52 @@ def test_an_export_is_read_in_whatever_form_it_comes(
     ]
 
 
+@pytest.mark.parametrize("form", [as_lines, json.dumps, as_csv], ids=["lines", "list", "csv"])
+def test_a_long_export_is_read_whole_in_every_form(host: RecordingHost, form: Callable[[list[Document]], str]) -> None:
+    rows: list[Document] = [
+        {"contact_id": f"c{n}", "email": person(n), "city": "ä" * (n % 400)} for n in range(1, 2001)
+    ]
+    host.show(answering(new_esp().app, "/_files/", gzip.compress(form(rows).encode())))
+    assert CONTACTS.read(host) == rows
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'[{"contact_id": "1"}',
+        b'[{"contact_id": "1"} {"contact_id": "2"}]',
+        b'[{"contact_id": "1"},]',
+        b"[]]",
+        b"[,]",
+        gzip.compress(b'{"contact_id": "1", "email": "a@example.com"}\n' * 9)[:-9],
+    ],
+    ids=range(6),
+)
+def test_a_damaged_export_is_unreadable(host: RecordingHost, body: bytes) -> None:
+    host.show(answering(new_esp().app, "/_files/", body))
+    assert "not a whole file" in CONTACTS.refusal(host, AnswerUnreadable)
+
+
+def test_a_transfer_that_breaks_off_gives_no_row_twice(host: RecordingHost, pauses: list[float]) -> None:
+    esp = CONTACTS.vendor(50)
+    esp.faults.add(Fault("reset_mid_body", path="/_files/", times=2))
+    host.show(esp.app)
+    assert len(CONTACTS.read(host)) == 50
+    assert len(host.calls_to("/_files/")) == 3
+    assert len(pauses) == 2
+
+
+def test_an_export_in_several_files_is_read_one_after_the_other(host: RecordingHost) -> None:
+    esp = CONTACTS.vendor(1)
+    files = [f"{host.url}/_files/{n}" for n in (1, 2)]
+    bodies = {n: as_lines([{"contact_id": f"c{n}", "email": person(n)}]).encode() for n in (1, 2)}
+    app = answering(esp.app, "/exports/.+", json.dumps({"status": "ready", "urls": files}).encode())
+    for n, body in bodies.items():
+        app = answering(app, f"/_files/{n}", body)
+    host.show(app)
+    assert [row["contact_id"] for row in CONTACTS.read(host)] == ["c1", "c2"]
+
+
 def test_an_empty_export_has_nobody(host: RecordingHost) -> None:
     host.show(answering(new_esp().app, "/_files/", b""))
     assert CONTACTS.read(host) == []

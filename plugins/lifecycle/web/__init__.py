@@ -9,7 +9,7 @@ import json
 import logging
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 from urllib.parse import urlsplit
 
 import orjson
@@ -34,6 +34,7 @@ TIMEOUT = (10.0, 60.0)
 ATTEMPTS = 6
 LONGEST_WAIT = 120.0
 NOT_FOUND = 404
+CHUNK = 1 << 16
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -140,6 +141,25 @@ class Session(requests.Session):
         if failure:
             raise failure
         return response
+
+
+def download(url: str, file: BinaryIO) -> None:
+    """Write what is at a URL into a file, whole: where the transfer breaks off, it begins again.
+
+    No credential goes along. Raises as ``Session.send``.
+    """
+
+    def once() -> None:
+        file.seek(0)
+        file.truncate()
+        with Session(attempts=1) as session, session.get(url, stream=True) as response:
+            try:
+                file.writelines(response.iter_content(CHUNK))
+            except requests.RequestException as error:
+                message = f"GET {urlsplit(url).path}: the transfer broke off ({type(error).__name__})"
+                raise RetryLater(message) from None
+
+    attempt(once)
 
 
 def document(response: requests.Response) -> Any:

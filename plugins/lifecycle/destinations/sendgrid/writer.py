@@ -29,6 +29,7 @@ from lifecycle.web import NOT_FOUND, Refused, Session, document, if_found
 TIMEOUT = 60.0
 #: ``search/emails`` refuses a longer address, and with it all others (twilio/sendgrid-oai#7).
 LONGEST_SEARCHED = 100
+WRITTEN = ("contacts", "lists", "custom fields")
 SUPPRESSIONS = ("bounces", "blocks", "spam_reports", "unsubscribes", "invalid_emails")
 SUPPRESSION_PAGE = 500
 #: How often a batch is sent again because a field that was just made is not known there yet.
@@ -257,8 +258,10 @@ def connect(
 ) -> SendGrid:
     """Sign in, and make the lists and custom fields that are not there yet.
 
-    Raises ``SettingsInvalid`` if a field of that name has another type there, and ``AccountRefused`` at a limit.
+    Raises ``SettingsInvalid`` if a field of that name has another type there or the region has no contacts, and
+    ``AccountRefused`` at a limit.
     """
+    reading.check_region(connection, WRITTEN)
     session, address = reading.sign_in(connection)
     client = SendGridAPIClient(api_key=connection.password, host=address)
     client.client.timeout = TIMEOUT
@@ -271,6 +274,7 @@ def connect(
 
 def missing_rights(connection: Connection) -> list[str]:
     """What the key may not do; nothing is changed: an upsert of nobody is refused, but only to who may write."""
+    reading.check_region(connection, WRITTEN)
     session, address = reading.sign_in(connection)
     reading.lists(session, address)
     try:

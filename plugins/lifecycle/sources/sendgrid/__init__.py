@@ -10,9 +10,9 @@
 
 from collections.abc import Callable, Mapping
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from lifecycle.settings import Connection, Days, Esp
 from lifecycle.sources import Document, SourceKind, Stream, StreamSpec, key_of
@@ -29,7 +29,8 @@ SUPPRESSION_PAGE, MESSAGES_PAGE, LISTING_PAGE, STATISTICS_PAGE = 500, 1000, 100,
 class SendGridEsp(Esp):
     """By SendGrid's API.
 
-    ``event_files`` is the folder of the files that its event webhook is written to; ``campaigns``: read what was sent.
+    ``event_files`` is the folder of the files that its event webhook is written to; ``campaigns``: read what was sent;
+    ``contacts``: read them and the opt-in lists, which an account of the EU region doesn't have.
     """
 
     kind: Literal["sendgrid"]
@@ -37,6 +38,14 @@ class SendGridEsp(Esp):
     activity_days: Days = 30
     event_files: Annotated[str, Field(min_length=1)] | None = None
     campaigns: bool = True
+    contacts: bool = True
+
+    @model_validator(mode="after")
+    def _opt_in_lists_are_of_contacts(self) -> Self:
+        if self.opt_in_lists and not self.contacts:
+            message = "opt_in_lists are read with the contacts: leave them out, or 'contacts: false'"
+            raise ValueError(message)
+        return self
 
     def tells_events(self) -> bool:
         """Only the event webhook tells more of a message than its subject."""
@@ -60,6 +69,10 @@ def _suppressions(kind: str) -> StreamSpec:
     return StreamSpec(kind, _lower_key("email", "created"), SUPPRESSION, SUPPRESSION_PAGE, suppressed="email")
 
 
+def _contacts(name: str, *key: str) -> StreamSpec:
+    return StreamSpec(name, key_of(*key), MARKETING, EXPORT_PAGE, is_read=lambda esp: esp.contacts)
+
+
 def _campaigns(name: str, page_size: int) -> StreamSpec:
     return StreamSpec(name, key_of("id"), MARKETING, page_size, is_read=lambda esp: esp.campaigns)
 
@@ -68,8 +81,8 @@ SOURCE = SourceKind(
     "sendgrid",
     SendGridEsp,
     streams=(
-        StreamSpec("contacts", key_of("contact_id"), MARKETING, EXPORT_PAGE),
-        StreamSpec("list_members", key_of("list_id", "contact_id"), MARKETING, EXPORT_PAGE),
+        _contacts("contacts", "contact_id"),
+        _contacts("list_members", "list_id", "contact_id"),
         *map(_suppressions, ("bounces", "blocks", "spam_reports", "unsubscribes", "invalid_emails")),
         StreamSpec("group_suppressions", _lower_key("group_id", "email"), GROUP_SUPPRESSIONS, suppressed="email"),
         StreamSpec("messages", key_of("msg_id"), ACTIVITY, MESSAGES_PAGE, is_read=lambda esp: esp.message_activity),

@@ -1,21 +1,23 @@
 """What both the reading and the writing of SendGrid need: signing in, the lists, and the export of contacts."""
 
-import csv
-import gzip
-import io
 import math
+import tempfile
 import time
-import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from urllib.parse import urlsplit
 
-from lifecycle.errors import AnswerUnreadable, RetryLater
+from lifecycle.errors import AnswerUnreadable, RetryLater, SettingsInvalid
 from lifecycle.settings import Connection
 from lifecycle.sources import Document
 from lifecycle.sources.sendgrid import campaigns
-from lifecycle.web import LONGEST_WAIT, Limit, Quotas, Session, document, parsed, part
+from lifecycle.sources.sendgrid.export_file import rows
+from lifecycle.web import LONGEST_WAIT, Limit, Quotas, Session, document, download, part
 
 ADDRESS = "https://api.sendgrid.com"
+#: Of regional subusers. By the servers that each contract in twilio/sendgrid-oai lists, it has suppressions, groups and
+#: scopes, but not contacts, lists, custom fields, Single Sends and their counts, and message activity.
+EU_HOST = "api.eu.sendgrid.com"
 # Email activity by twilio.com/docs/sendgrid/api-reference/email-activity; of others no number is documented, but each
 # answer says what is left on its path (…/how-to-use-the-sendgrid-v3-api/rate-limits).
 LIMITS = (
@@ -33,6 +35,16 @@ def sign_in(connection: Connection, attempts: int | None = None) -> tuple[Sessio
     return session, address
 
 
+def check_region(connection: Connection, what: Sequence[str]) -> None:
+    """Raise ``SettingsInvalid`` where something is asked for that the connection's region doesn't have."""
+    if what and urlsplit(connection.base_url(ADDRESS)).hostname == EU_HOST:
+        message = (
+            f"connection {connection.name}: {EU_HOST} has only suppressions and unsubscribe groups, not "
+            f"{', '.join(what)}; leave the host empty, which is {ADDRESS}"
+        )
+        raise SettingsInvalid(message)
+
+
 def scopes(session: Session, address: str) -> set[str]:
     """What the API key may do, in SendGrid's words."""
     return set(part(document(session.get(f"{address}/v3/scopes")), "scopes", list))
@@ -47,19 +59,25 @@ def lists(session: Session, address: str) -> dict[str, str]:
 def export(session: Session, address: str, list_id: str | None = None) -> Iterator[Document]:
     """Every contact, or every contact of one list, by SendGrid's asynchronous export.
 
-    Keys are lower case and the contact's id is ``contact_id``, whatever the file's format.
+    Keys are lower case and the contact's id is ``contact_id``, whatever the file's format; ``email`` may be missing.
+    Each file is on the disk, packed, before its first row is given: a transfer that breaks off is repeated, and a slow
+    reader holds no connection open.
     """
     order = {"file_type": "json", **({"list_ids": [list_id]} if list_id else {})}
     job = part(document(session.post(f"{address}/v3/marketing/contacts/exports", json=order)), "id", str)
-    downloads = Session()  # signed links on another host: the API key must not go there
     for url in _exported_files(session, f"{address}/v3/marketing/contacts/exports/{job}"):
-        for row in _rows(downloads.get(url).content):
-            contact = {str(key).lower(): value for key, value in row.items()}
-            contact["contact_id"] = contact.pop("id", None) or contact.get("contact_id")
-            if not contact["contact_id"]:
-                message = "an exported contact has no contact_id"
-                raise AnswerUnreadable(message)
-            yield contact
+        with tempfile.TemporaryFile() as file:
+            download(url, file)
+            yield from map(_contact, rows(file))
+
+
+def _contact(row: Document) -> Document:
+    contact = {str(key).lower(): value for key, value in row.items()}
+    contact["contact_id"] = contact.pop("id", None) or contact.get("contact_id")
+    if not contact["contact_id"]:
+        message = "an exported contact has no contact_id"
+        raise AnswerUnreadable(message)
+    return contact
 
 
 def _exported_files(session: Session, url: str) -> list[str]:
@@ -77,26 +95,3 @@ def _exported_files(session: Session, url: str) -> list[str]:
         pause = min(pause * 2, 10)
     message = f"the contact export is still pending after {EXPORT_PATIENCE}"
     raise RetryLater(message)
-
-
-def _rows(content: bytes) -> Iterator[Document]:
-    """The rows of an exported file: JSON lines, a JSON list, or CSV with a header; packed or plain."""
-    try:
-        text = (gzip.decompress(content) if content.startswith(b"\x1f\x8b") else content).decode("utf-8-sig")
-        if text.startswith("["):
-            yield from parsed(text)
-        elif text.startswith("{"):
-            yield from (parsed(line) for line in text.split("\n") if line.strip())
-        elif text:
-            yield from _csv_rows(text)
-    except (ValueError, OSError, EOFError, zlib.error, csv.Error):
-        message = "the contact export is not a whole file of JSON or CSV"
-        raise AnswerUnreadable(message) from None
-
-
-def _csv_rows(text: str) -> Iterator[Document]:
-    rows = csv.DictReader(io.StringIO(text, newline=""))
-    if "contact_id" not in {name.lower() for name in rows.fieldnames or ()}:
-        message = "no header of an export"
-        raise ValueError(message)
-    yield from rows

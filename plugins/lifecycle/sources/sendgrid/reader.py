@@ -9,8 +9,8 @@ from functools import partial
 from lifecycle.errors import AccessDenied
 from lifecycle.settings import Connection
 from lifecycle.sources import Document, Pages, Stream, StreamSpec, moment
-from lifecycle.sources.sendgrid import SendGridEsp, activity, campaigns, events, suppressions
-from lifecycle.sources.sendgrid.api import export, lists, scopes, sign_in
+from lifecycle.sources.sendgrid import ACTIVITY, MARKETING, SendGridEsp, activity, campaigns, events, suppressions
+from lifecycle.sources.sendgrid.api import check_region, export, lists, scopes, sign_in
 from lifecycle.web import Session
 
 #: Stream → where it is listed under ``/v3/marketing``, and the part of an answer that holds the documents.
@@ -24,7 +24,8 @@ log = logging.getLogger(__name__)
 
 
 def streams(esp: SendGridEsp, connection: Connection, run_date: date, wanted: Mapping[str, StreamSpec]) -> list[Stream]:
-    """What SendGrid has to tell."""
+    """What SendGrid has to tell; raises ``SettingsInvalid`` for what the connection's region doesn't have."""
+    check_region(connection, [name for name, spec in wanted.items() if spec.right in {MARKETING, ACTIVITY}])
     account = Account(esp, connection, run_date, *sign_in(connection))
     return [account.stream(spec) for spec in wanted.values()]
 
