@@ -237,3 +237,15 @@ def test_a_contact_is_encoded_in_little_time(provider: Provider) -> None:
     for number in range(20_000):
         destination.encoded(f"person{number}@example.com", EVERYTHING)
     assert time.process_time() - since < 1
+
+
+def test_open_imports_are_asked_about_together(provider: Provider) -> None:
+    provider.server.faults.add(Fault("job_failed", path="/import$", after=2))
+    destination = provider.connect()
+    jobs = [destination.upsert([destination.encoded(email, {})], ["VIP"]) for email in (ADA, BEN, EVE)]
+    provider.server.finish_jobs()
+    provider.wire.calls.clear()
+    assert [destination.outcome(job).status for job in jobs] == ["completed", "completed", "failed"]
+    assert provider.wire.calls == [("GET", "/v3/processes")]
+    assert destination.outcome(jobs[0]).status == "completed"
+    assert provider.wire.calls[1:] == [("GET", f"/v3/processes/{jobs[0]}")]
