@@ -61,6 +61,7 @@ SELECTED = [
     "int_purchase_totals",
     "int_latest_orders",
     "int_stage_movements",
+    "int_believed_stages",
     "stage_corrections",
     "int_stage_intervals",
     "stage_intervals",

@@ -25,7 +25,6 @@ from lifecycle.settings import DBT_PROJECT, Settings
 from tests.databases import NewDatabase
 from tests.dbt.histories import (
     BEGIN,
-    DAYS_AHEAD,
     HISTORIES,
     OPT_IN_LISTS,
     SHOPS,
@@ -54,7 +53,7 @@ COMPARED = {
 #: All their rows, but for movements that cancelled each other out.
 ALL = {**dict.fromkeys(COMPARED, "true"), "int_stage_movements": "subjects <> 0"}
 #: What stays as it is once it is there: views, and tables that other models fill.
-FOUNDATION = ["path:models/staging/settings", "stage_corrections"]
+FOUNDATION = ["path:models/staging/settings", "int_believed_stages", "stage_corrections"]
 FACTS_FIRST = [
     "stg_woocommerce__orders",
     "stg_woocommerce__customers",
@@ -228,6 +227,13 @@ class Warehouse:
     def was_whole(self) -> bool:
         return bool(self.query("select is_whole from marts.stage_builds order by build_id desc limit 1")[0][0])
 
+    def last_build(self) -> tuple[int, date]:
+        """The number and the run date of the build that was finished last."""
+        number, run_date = self.query(
+            "select build_id, run_date from marts.stage_builds order by build_id desc limit 1"
+        )[0]
+        return number, run_date
+
     def transitions(self, until: date) -> dict[tuple[Any, ...], tuple[Any, ...]]:
         """Subject, rule set and day → the stage before and the stage that began, up to a day."""
         rows = self.query(
@@ -311,7 +317,11 @@ def test_any_history_of_nights_gives_what_a_full_build_gives(nights: Warehouse, 
         dates.append(town.today)
         for cut in night.cuts:
             nights.land(facts(town, 15))
+            last_build = nights.last_build()
             nights.cut(town.today, cut)
+            if cut.days_later and nights.last_build() != last_build:  # only what comes after stage_builds was cut off
+                before = min(nights.last_build()[1], town.today)
+                believed = nights.transitions(before)
         nights.land(facts(town, night.events))
         nights.build(town.today)
         if not nights.was_whole() and not any(cut.is_full_refresh for cut in night.cuts):
@@ -329,12 +339,13 @@ def _corrections_tell_what_changed(
     """What was believed of the days up to the night before, changed by tonight's corrections, is what now stands."""
     corrections = nights.query(
         "select subject_id, ruleset, occurred_on, believed_from_stage, believed_stage, from_stage, stage"
-        " from marts.stage_corrections where known_on in (%s, %s) order by known_on desc",
+        " from marts.stage_corrections where known_on = %s",
         run_date,
-        run_date + timedelta(days=DAYS_AHEAD),
     )
+    unfinished = "known_on not in (select run_date from marts.stage_builds)"
+    assert nights.query(f"select * from marts.stage_corrections where {unfinished}") == []
     for *border, believed_from, believed_stage, from_stage, stage in corrections:
-        assert believed.pop(tuple(border), (None, None)) == (believed_from, believed_stage)
+        assert believed.pop(tuple(border), (None, None)) == (believed_from, believed_stage) != (from_stage, stage)
         if stage:
             believed[tuple(border)] = (from_stage, stage)
     assert believed == nights.transitions(before)
@@ -470,6 +481,50 @@ def test_what_a_cut_full_refresh_saw_is_not_forgotten(standing: tuple[Warehouse,
     nights.build(town.today)
     nights.build_full(town.today)
     assert nights.differences(at_full) == {}
+
+
+def test_corrections_compare_with_the_last_finished_night_whatever_builds_were_cut(
+    standing: tuple[Warehouse, Town],
+) -> None:
+    nights, town = standing
+    before, believed = town.today, nights.transitions(town.today)
+    town.today += timedelta(days=20)
+    for days_later in (-40, 400, 0):
+        nights.land(facts(town, 15))
+        nights.build(town.today + timedelta(days=days_later), UNFINISHED)
+    nights.land(facts(town, 15))
+    nights.build(town.today)
+    _corrections_tell_what_changed(nights, believed, before, town.today)
+
+
+def test_a_repeated_night_knows_in_time_what_it_counts_at_last(standing: tuple[Warehouse, Town]) -> None:
+    """What its first build missed of its own days is not late, and what that one took back stands as before."""
+    nights, town = standing
+    before, believed = town.today, nights.transitions(town.today)
+    town.today += timedelta(days=30)
+    orders = [row[0] for row in nights.query("select id from raw.woocommerce__orders where not is_deleted")]
+    _delete(nights, orders, is_deleted=True)
+    nights.build(town.today)
+    _corrections_tell_what_changed(nights, dict(believed), before, town.today)
+    _delete(nights, orders, is_deleted=False)
+    _purchases_of_everybody(nights, before)
+    nights.build(town.today)
+    _corrections_tell_what_changed(nights, believed, before, town.today)
+    entered = "select cause from intermediate.int_stage_intervals where valid_from > %s and valid_from <= %s"
+    assert ("purchase",) in nights.query(entered, before, town.today)
+
+
+def _delete(nights: Warehouse, orders: list[str], *, is_deleted: bool) -> None:
+    """Orders are gone from the shop, or there again."""
+    nights.query(
+        """
+        update raw.woocommerce__orders set is_deleted = %s,
+            loaded_at = (select max(loaded_at) + interval '1 second' from raw.woocommerce__orders)
+        where id = any(%s)
+        """,
+        is_deleted,
+        orders,
+    )
 
 
 # --- one person's purchases --------------------------------------

@@ -1,3 +1,4 @@
+-- depends_on: {{ ref("stage_builds") }}
 with
     intervals as (select * from {{ ref("int_stage_intervals") }}),
 

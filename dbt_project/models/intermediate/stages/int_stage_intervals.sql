@@ -4,7 +4,7 @@
         incremental_strategy="stages",
         unique_key="subject_id",
         on_schema_change="fail",
-        pre_hook=["{{ prefer_index_scans() }}", "{{ clear_movements() }}"],
+        pre_hook=["{{ prefer_index_scans() }}", "{{ clear_stage_changes() }}"],
         post_hook=["{{ count_movements() }}", "{{ analyze_if_all_is_new() }}"],
     )
 }}
@@ -14,7 +14,7 @@
 
 -- depends_on: {{ ref("int_affected_subjects") }}
 -- depends_on: {{ ref("int_stage_movements") }}
--- depends_on: {{ ref("stage_corrections") }}
+-- depends_on: {{ ref("int_believed_stages") }}
 -- depends_on: {{ ref("int_identity_events") }}
 -- depends_on: {{ ref("int_orders") }}
 with

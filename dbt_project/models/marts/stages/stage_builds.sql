@@ -4,7 +4,7 @@
         incremental_strategy="append",
         on_schema_change="fail",
         full_refresh=false,
-        post_hook="{{ clear_dirty_subjects() }}",
+        post_hook=["{{ record_corrections() }}", "{{ clear_dirty_subjects() }}"],
     )
 }}
 {%- set build = last_build() %}
@@ -17,6 +17,8 @@
 -- depends_on: {{ ref("int_purchase_totals") }}
 -- depends_on: {{ ref("int_latest_orders") }}
 -- depends_on: {{ ref("int_stage_intervals") }}
+-- depends_on: {{ ref("int_believed_stages") }}
+-- depends_on: {{ ref("stage_corrections") }}
 -- depends_on: {{ ref("int_email_engagement") }}
 select
     {% if is_incremental() %}

@@ -7,7 +7,7 @@
     )
 }}
 
--- filled by int_stage_intervals in the transaction that changes the intervals
+-- filled by stage_builds in the transaction that finishes a build
 select
     cast(null as uuid) as subject_id,
     cast(null as {{ dbt.type_string() }}) as subject_kind,

@@ -1,5 +1,6 @@
 {{ config(materialized="view") }}
 
+-- depends_on: {{ ref("stage_builds") }}
 with
     borders as (
         select
