@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
-from lifecycle.destinations import Outcome
+from lifecycle.destinations import Outcome, Removal
 from lifecycle.destinations.brevo.account import FOLDER, UNLISTED
 from lifecycle.errors import AnswerUnreadable, RowRejected, SettingsInvalid
 from lifecycle.testing.faults import Fault
@@ -61,6 +61,41 @@ def test_an_import_says_nothing_about_who_is_blocked(provider: Provider) -> None
         "jsonBody": [{"email": ADA, "attributes": attributes}],
     }
     assert provider.server.contacts()[ADA]["emailBlacklisted"]
+
+
+def test_the_attributes_of_a_german_account_greet_and_none_is_made_beside_them(provider: Provider) -> None:
+    for name in ("VORNAME", "NACHNAME"):
+        provider.server.add_field(name, "Text")
+    names = {"first_name": "Zoë", "last_name": "Müller"}
+    destination = provider.connect(fields=dict.fromkeys(names, "Text"))
+    write(destination, {ADA: names}, "VIP")
+    assert provider.server.contacts()[ADA]["attributes"] == {"VORNAME": "Zoë", "NACHNAME": "Müller"}
+    assert provider.server.fields().keys() == {"VORNAME", "NACHNAME"}
+    assert [held.fields for held in provider.connect(lists=[], fields={}).contacts("VIP")] == [names]
+
+
+def test_an_attribute_that_is_no_text_does_not_greet(provider: Provider) -> None:
+    provider.server.account.attributes |= {"COUNTRY": "category"}
+    destination = provider.connect(fields={"country": "Text"})
+    write(destination, {ADA: {"country": "CH"}}, "VIP")
+    assert provider.server.contacts()[ADA]["attributes"] == {"LAND": "CH"}
+
+
+def test_a_number_is_written_as_a_text_into_a_text_attribute_of_the_marketer_s(provider: Provider) -> None:
+    provider.server.add_field("BESTELLUNGEN", "Text")
+    destination = provider.connect(fields={"Bestellungen": "Number"})
+    write(destination, {ADA: {"Bestellungen": 12.5}}, "VIP")
+    assert provider.server.contacts()[ADA]["attributes"] == {"BESTELLUNGEN": "12.5"}
+    assert [held.fields for held in destination.contacts("VIP")] == [{"Bestellungen": 12.5}]
+
+
+def test_who_is_off_the_list_only_by_the_answer_is_not_found(provider: Provider) -> None:
+    destination = provider.connect()
+    write(destination, {ADA: {}}, "VIP")
+    answer = {"contacts": {"success": [], "failure": [ADA, EVE]}}
+    provider.wire.answers.append(("POST", "/contacts/remove$", answer))
+    removal = destination.remove("VIP", [ADA, EVE])
+    assert removal == Removal(None, frozenset({ADA}))
 
 
 def test_the_list_for_what_joins_none_is_emptied_at_the_next_sign_in(provider: Provider) -> None:

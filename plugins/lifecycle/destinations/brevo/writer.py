@@ -189,7 +189,12 @@ class Brevo:
 
     def _shown(self, number: int, contact: Mapping[str, Any]) -> RemoteContact:
         attributes = answer_part(contact, "attributes", dict)
-        shown = {item.name: values.in_type(item.kind, attributes.get(item.there)) for item in self.attributes.values()}
+        held = [(item, attributes.get(item.there)) for item in self.attributes.values()]
+        shown = {
+            item.name: values.in_type(item.our_kind, values.in_type(item.kind, value))
+            for item, value in held
+            if value not in (None, "")
+        }
         return RemoteContact(str(number), normalize_email(str(contact["email"])), values.without_empty(shown))
 
     def account(self) -> Account:
