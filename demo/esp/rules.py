@@ -24,7 +24,7 @@ class Rules:
 
     #: ``null`` in a Number or Date: sendgrid/docs#6323 has "an error saying 'custom field … cannot be null'" at once.
     #: Whether it may come in the errors file instead is reported nowhere; ``cleared`` is an account that takes it.
-    null: Literal["request", "row", "cleared"] = "cleared"
+    null: Literal["request", "row", "cleared"] = "request"
     #: A boolean in any field, a number in a Text, a text in a Number, a Date that is none: accepted, and refused by
     #: the job (n8n-io/n8n#3058, sendgrid/sendgrid-nodejs#953, sendgrid/sendgrid-go#366: a job id, "Import error").
     #: The documentation promises "an HTTP 4XX error containing validation errors".
