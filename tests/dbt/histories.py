@@ -22,8 +22,9 @@ OPT_IN_LISTS = {"esp": "Newsletter", "news": "Other"}
 STREAMS = (ORDERS, CUSTOMERS, CONTACTS, MEMBERS)
 BEGIN = date(2024, 3, 1)
 DAYS_BEFORE = 200
-#: How far ahead a cut build may be dated.
+#: How far ahead, or back, a cut build may be dated.
 DAYS_AHEAD = 400
+DAYS_BACK = 40
 
 Document = dict[str, Any]
 
@@ -49,7 +50,7 @@ class Facts:
 
 @dataclass(frozen=True)
 class Cut:
-    """A build that ends after a share of the models; it may be a later date's, or a full refresh."""
+    """A build that ends after a share of the models; it may be another date's, or a full refresh."""
 
     share: float
     seed: int
@@ -301,7 +302,7 @@ CUTS = st.builds(
     Cut,
     share=st.sampled_from([0.5, 0.1, 0.2, 0.3, 0.4, 0.6, 0.7, 0.8, 0.9]),
     seed=st.integers(0, 99),
-    days_later=st.sampled_from([0, 0, DAYS_AHEAD]),
+    days_later=st.sampled_from([0, 0, DAYS_AHEAD, -DAYS_BACK]),
     is_full_refresh=st.sampled_from([False, False, False, True]),
 )
 NIGHTS = st.builds(
