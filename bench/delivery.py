@@ -71,9 +71,9 @@ alter table $marts.audience_members add primary key (audience, person_id);
 
 # The provider carries a plan out, to the row.
 CONFIRM = """
-insert into delivery.ledger as known (destination, person_id, email, fields, lists, confirmed_at, run_id)
-select 'sendgrid', person_id, email, desired, add_lists, now(), run_id from delivery.plan where run_id = %(run_id)s
-on conflict (destination, person_id) do update
+insert into delivery.ledger as known (account_id, person_id, email, fields, lists, confirmed_at, run_id)
+select 1, person_id, email, desired, add_lists, now(), run_id from delivery.plan where run_id = %(run_id)s
+on conflict (account_id, person_id) do update
 set fields = excluded.fields,
     lists = array(select unnest(known.lists) union select unnest(excluded.lists) order by 1)
 """
@@ -217,7 +217,8 @@ def planned(contacts: int, groups: int = 3) -> str:
     url = postgres.create_database(HOME, "sending")
     warehouse.prepare(url, [])
     timed(url, marts.ddl("contact_fields", "audience_members"))
-    timed(url, "insert into delivery.run (run_date, destination) values ('2025-12-31', 'sendgrid')")
+    timed(url, "insert into delivery.account (destination, is_current) values ('sendgrid', true)")
+    timed(url, "insert into delivery.run (run_date, destination, account_id) values ('2025-12-31', 'sendgrid', 1)")
     timed(url, TO_SEND, contacts=contacts, groups=groups)
     timed(url, "vacuum analyze")
     return url

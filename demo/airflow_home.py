@@ -14,7 +14,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from lifecycle.settings import quiet_environment
+from lifecycle.settings import config_path, quiet_environment
 
 ROOT = Path(__file__).resolve().parents[1]
 #: Who may log in, and as what: the one does everything, the other only looks, and sees no person.
@@ -64,8 +64,15 @@ def environment(
 
 
 def work(data: Path) -> dict[str, str]:
-    """Where nights leave files, such as their reports: beside the demo's data, for whoever serves it later."""
-    return {"LIFECYCLE_WORK": f"{data.resolve()}"}
+    """Where nights leave files, such as their reports: beside the demo's data, for whoever serves it later.
+
+    The marketer's file is the one of ``LIFECYCLE_CONFIG``, or the shipped one, but that nobody is asked about the first
+    delivery: the demo's account is made up.
+    """
+    data.mkdir(parents=True, exist_ok=True)
+    file = data.resolve() / "vars.yml"
+    file.write_text(config_path().read_text().replace("first_delivery_asks: true", "first_delivery_asks: false"))
+    return {"LIFECYCLE_WORK": f"{data.resolve()}", "LIFECYCLE_CONFIG": f"{file}"}
 
 
 def http_connection(address: str, *, login: str = "", password: str = "") -> str:

@@ -96,10 +96,11 @@ def lasting_world(new_database: NewDatabase, provider_host: "AppHost") -> Iterat
 @pytest.fixture
 def world(lasting_world: "World", monkeypatch: pytest.MonkeyPatch) -> "World":
     """Hand-made marts and an empty provider; nothing waits before it tries again."""
-    from lifecycle import web
+    from lifecycle import reconcile, web
     from lifecycle.deliver import jobs
 
     monkeypatch.setattr(web, "_backoff", lambda _: 0.0)
     monkeypatch.setattr(jobs, "FIRST_PAUSE", 0.0)
+    monkeypatch.setattr(reconcile, "PATIENCE_SECONDS", 0.0)
     lasting_world.begin()
     return lasting_world

@@ -71,7 +71,7 @@ def test_nothing_is_sent_without_a_plan_that_may_be_sent(probed: dict[str, Any])
         "options": ["Approve", "Reject"],
         "without an answer": ["Reject"],
         "hours": 12,
-        "parameters": {"run_date": None, "dry_run": False, "repair": False, "ask": None},
+        "parameters": {"run_date": None, "dry_run": False, "repair": False, "retry_refused": False, "ask": None},
     }
 
 

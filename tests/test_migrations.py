@@ -119,16 +119,22 @@ def test_a_warehouse_of_a_release_becomes_as_a_new_one_and_keeps_its_rows(
     assert catalogue(old) == catalogue(new)
     renamed = {"raw.sweep": "raw.deletion_check"}
     kept = {renamed.get(table, table): count for table, count in before.items()}
-    assert row_counts(old) == {**kept, "migrations.applied": len(NUMBERS)}
+    added = dict.fromkeys(("delivery.list", "delivery.field", "delivery.doubt", "delivery.installation"), 0)
+    assert row_counts(old) == {**kept, **added, "delivery.account": 1, "migrations.applied": len(NUMBERS)}
 
 
 def test_what_a_release_has_stored_is_the_same_after_the_upgrade(database_url: str) -> None:
     made_by("0.1.0", database_url)
-    tables = ["raw.pull", "quality.result", "delivery.ledger", "delivery.audit", "statistics.ruleset_version"]
+    tables = ["raw.pull", "quality.result", "delivery.plan", "delivery.audit", "statistics.ruleset_version"]
     stored = "select to_jsonb(stored)::text from {} as stored order by 1"
     before = {table: rows(database_url, stored.format(table)) for table in tables}
     check = rows(database_url, "select * from raw.sweep")
+    confirmed = "select to_jsonb(ledger) - array['destination', 'account_id', 'absent_since'] from delivery.ledger"
+    ledger = rows(database_url, confirmed)
     warehouse.prepare(database_url, STREAMS)
+    assert rows(database_url, confirmed) == ledger
+    belongs = "select destination, is_current from delivery.account join delivery.ledger using (account_id)"
+    assert rows(database_url, belongs) == [("sendgrid", True)] * len(ledger)
     assert {table: rows(database_url, stored.format(table)) for table in tables} == before
     assert rows(database_url, "select * from raw.deletion_check") == check
 

@@ -7,7 +7,7 @@ import pytest
 from lifecycle import plan
 from lifecycle.settings import Destination
 from lifecycle.testing.faults import Fault
-from tests.world import RUN_DATE, Person, World, rules
+from tests.world import LEFT, RUN_DATE, Person, World, rules
 
 ADA, BEN = "ada@example.com", "ben@example.com"
 ACTIVE = {"lifecycle_stage": "active", "lifecycle_orders": 3}
@@ -105,12 +105,17 @@ def test_a_member_who_is_held_out_from_now_on_leaves_the_list(world: World) -> N
     assert world.planned(world.plan())[ADA]["remove_lists"] == ["VIP"]
 
 
-def test_a_person_who_may_not_be_contacted_any_more_only_leaves(world: World) -> None:
+def test_a_person_who_may_not_be_contacted_any_more_leaves_and_cannot_be_found(world: World) -> None:
     world.want(Person(ADA, ["vip", "lapsed"], fields=ACTIVE))
     world.night()
     world.want()
     assert world.planned(world.plan()) == {
-        ADA: {"change": "leave", "payload": {}, "add_lists": [], "remove_lists": ["Lapsed", "VIP"]}
+        ADA: {
+            "change": "leave",
+            "payload": {"lifecycle_stage": None, "lifecycle_orders": None, **LEFT},
+            "add_lists": [],
+            "remove_lists": ["Lapsed", "VIP"],
+        }
     }
     world.night()
     assert world.planned(world.plan()) == {}

@@ -24,10 +24,14 @@ COUNTS = [
 ]
 PERSONAL = ["delivery.decision", "delivery.plan", "delivery.ledger", "delivery.reject", "delivery.audit", "raw.reject"]
 PERSON = UUID(int=7)
-RUNS = "insert into delivery.run (run_date, destination) values ('2017-12-30', 'sendgrid'), ('2017-12-31', 'sendgrid')"
+RUNS = """
+insert into delivery.account (destination, is_current) values ('sendgrid', true);
+insert into delivery.run (run_date, destination, account_id)
+values ('2017-12-30', 'sendgrid', 1), ('2017-12-31', 'sendgrid', 1)
+"""
 REJECTS = """
-insert into delivery.reject (destination, person_id, email, payload, add_lists, message, run_id)
-select 'sendgrid', person_id::uuid, 'a@example.com', '{}', lists::text[], 'no', run_id
+insert into delivery.reject (account_id, person_id, email, payload, add_lists, message, run_id)
+select 1, person_id::uuid, 'a@example.com', '{}', lists::text[], 'no', run_id
 from (values
     ('00000000-0000-0000-0000-000000000001', '{VIP,Lost}', 1),
     ('00000000-0000-0000-0000-000000000001', '{VIP}', 1),

@@ -9,7 +9,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from demo import marts
 from demo.esp import Esp, Pace
-from lifecycle import deliver, plan, settings, warehouse
+from lifecycle import deliver, plan, reconcile, settings, warehouse
 from lifecycle.destinations import values
 from lifecycle.destinations.sendgrid import writer as sendgrid
 from lifecycle.sources import source_kind
@@ -25,7 +25,9 @@ FIELDS: dict[str, settings.FieldType] = {
     "lifecycle_stage_since": "Date",
     "lifecycle_orders": "Number",
     "lifecycle_last_category": "Text",
+    "lifecycle_contactable": "Text",
 }
+LEFT = {"lifecycle_contactable": "not contactable"}
 #: Every job is carried out when it is asked about for the first time.
 AT_ONCE = Pace(polls=0, seconds=None)
 
@@ -50,8 +52,11 @@ def rules(lists: Mapping[str, str] = LISTS, **guards: object) -> settings.Settin
                     }
                 }
             },
-            "audiences": {name: {"list": title, "stages": ["active"]} for name, title in lists.items()},
-            "guards": {"suppressions_may_be_empty": True, **guards},
+            "audiences": {
+                name: {"list": title, "stages": ["active"], "fields": ["last_category"]}
+                for name, title in lists.items()
+            },
+            "guards": {"suppressions_may_be_empty": True, "first_delivery_asks": False, **guards},
         }
     )
 
@@ -94,7 +99,7 @@ class World:
         """Begin again: nobody is wanted, the provider is empty, and nothing was ever delivered."""
         self.lists = dict(LISTS)
         self.run("truncate $marts.stage_daily, $marts.stage_transitions, $delivery.reject, $delivery.decision")
-        self.run("truncate $delivery.run restart identity cascade")
+        self.run("truncate $delivery.account, $delivery.run, $delivery.installation restart identity cascade")
         self.run("truncate $raw.pull, $quality.result")
         self.pull(RUN_DATE)
         self.want()
@@ -161,16 +166,33 @@ class World:
         return {email: dict(zip(columns, row, strict=True)) for email, *row in rows}
 
     def destination(self) -> sendgrid.SendGrid:
-        return sendgrid.connect(provider(self.address), self.lists.values(), FIELDS)
+        known_lists = deliver.known_lists(self.url, "sendgrid")
+        return sendgrid.connect(provider(self.address), self.lists.values(), FIELDS, known_lists)
 
     def deliver(self, run_id: int, destination: Any = None) -> dict[str, int]:
         return deliver.run(self.url, destination or self.destination(), run_id)
 
     def night(self) -> dict[str, int]:
-        """Resolve open jobs, plan, deliver."""
+        """Resolve open jobs, plan, approve the plan if it is stopped, deliver."""
+        deliver.resolve_open_jobs(self.url, self.destination())
+        return self.deliver(self.approved_plan())
+
+    def whole_night(self, run_date: date = RUN_DATE) -> dict[str, int]:
+        """A night that looks at the provider's lists before it plans, and reads them back after it has delivered."""
         destination = self.destination()
         deliver.resolve_open_jobs(self.url, destination)
-        return self.deliver(self.plan(), destination)
+        reconcile.adopt_remote_state(self.url, destination, run_date, reconcile.differing_lists(self.url, destination))
+        run_id = self.approved_plan(run_date)
+        figures = self.deliver(run_id)
+        reconcile.run(self.url, self.destination(), run_id, self.lists.values())
+        return figures
+
+    def approved_plan(self, run_date: date = RUN_DATE) -> int:
+        """A plan that may be sent, whatever guards it trips."""
+        run_id = self.plan(run_date)
+        if plan.stopped_by(self.url, run_id):
+            plan.record_approval(self.url, run_id, by="ada", is_approved=True)
+        return run_id
 
     def write_by_hand(self, email: str, **fields: Any) -> None:
         """Somebody changes a contact's fields at the provider."""
@@ -179,12 +201,12 @@ class World:
         self.esp.finish_jobs()
 
     def ledger(self) -> dict[str, tuple[dict[str, Any], list[str]]]:
-        """Address → fields that say something, and lists, as the provider has confirmed."""
+        """Address → fields that say something, and lists, that the provider has confirmed."""
         rows = self.rows("select email, fields, lists from $delivery.ledger")
         return {email: (values.without_empty(fields), lists) for email, fields, lists in rows}
 
     def held(self) -> dict[str, tuple[dict[str, Any], list[str]]]:
-        """Address → fields and lists that the provider really holds."""
+        """Address → fields that say something, and lists, that the provider really holds."""
         names = {key: name for name, key in self.esp.lists().items()}
         return {
             email: (values.without_empty(contact["custom_fields"]), sorted(names[key] for key in contact["list_ids"]))

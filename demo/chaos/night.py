@@ -15,7 +15,11 @@ from lifecycle.sources import source_kind
 
 TROUBLE = 75
 AUDIENCES = {"vip": "VIP", "at_risk": "At risk", "lapsed": "Lapsed"}
-FIELDS: dict[str, settings.FieldType] = {"lifecycle_orders": "Number", "lifecycle_stage": "Text"}
+FIELDS: dict[str, settings.FieldType] = {
+    "lifecycle_orders": "Number",
+    "lifecycle_stage": "Text",
+    settings.CONTACTABLE_FIELD: "Text",
+}
 SECONDS = 1.0
 
 MARTS = ("contact_fields", "audience_members", "audience_decisions")
@@ -66,7 +70,11 @@ def rules() -> settings.Settings:
             "esp": {"kind": "sendgrid", "connection": "esp", "message_activity": False},
             "stages": {"rulesets": {"default": stages}},
             "audiences": {name: {"list": title, "stages": ["active"]} for name, title in AUDIENCES.items()},
-            "guards": {"suppressions_may_be_empty": True, "audience": {"stop_if_emptied_from": None}},
+            "guards": {
+                "suppressions_may_be_empty": True,
+                "first_delivery_asks": False,
+                "audience": {"stop_if_emptied_from": None},
+            },
         }
     )
 

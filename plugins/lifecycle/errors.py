@@ -12,7 +12,8 @@
         ├── AccountRefused    the provider refuses for a reason of the account: a limit, the plan, an address
         ├── AnswerUnreadable  the other side answers, but not what its contract says
         ├── GateFailed        a critical check failed: the night must not go on
-        ├── GuardTripped      the plan is larger than the marketer allows
+        ├── GuardTripped      the plan is larger than the marketer allows, or must not be sent any more
+        │   └── PlanOutdated    … because it was made too long ago
         └── WarehouseMismatch the warehouse's tables were made by other code than this
 
 No message ever holds an address, a name, a payload or a token: ids, counts and places, and of a provider's own words
@@ -72,7 +73,11 @@ class GateFailed(Stop):
 
 
 class GuardTripped(Stop):
-    """The plan is larger than the marketer's guards allow."""
+    """The plan is larger than the marketer's guards allow, or something that it doesn't know has happened since."""
+
+
+class PlanOutdated(GuardTripped):
+    """The plan was made too long ago: it has to be made again."""
 
 
 class WarehouseMismatch(Stop):

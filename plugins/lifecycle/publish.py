@@ -47,8 +47,12 @@ delete from $delivery.{table} where {run} in (table old) {but}
 DELETED = (
     ("drift", "run_id", ""),
     ("reconciliation", "run_id", ""),
-    ("job_row", "run_id", "and job_id in (select job_id from $delivery.job where status in ('completed', 'failed'))"),
-    ("job", "run_id", "and status in ('completed', 'failed')"),
+    (
+        "job_row",
+        "run_id",
+        "and job_id in (select job_id from $delivery.job where status not in ('intended', 'submitted'))",
+    ),
+    ("job", "run_id", "and status not in ('intended', 'submitted')"),
     ("plan", "run_id", "and not exists (select from $delivery.job where job.run_id = plan.run_id)"),
     ("audience", "run_id", ""),
     ("decision", "until_run", ""),
@@ -57,7 +61,7 @@ DELETED = (
         "reject",
         "run_id",
         """and exists (
-            select from $delivery.reject as later where later.destination = reject.destination
+            select from $delivery.reject as later where later.account_id = reject.account_id
                 and later.person_id = reject.person_id and later.rejected_at > reject.rejected_at)""",
     ),
 )
@@ -95,6 +99,7 @@ def clear_old_records(url: str, run_date: date, days: int) -> None:
     with warehouse.connect(url) as connection:
         before = run_date - timedelta(days=days)
         connection.execute("delete from $access.person_view where viewed_at < %s", [before])
+        connection.execute("delete from $delivery.doubt where noticed_at < %s", [before])
         for table, run, but in DELETED:
             statement = sql.SQL(OLD).format(table=sql.Identifier(table), run=sql.Identifier(run), but=sql.SQL(but))
             connection.execute(statement, {"before": before})

@@ -6,9 +6,10 @@ service provider. Every task can be killed and repeated at any moment; a run can
 **Schedule**: the marketer's file (`schedule`, in its time zone). A scheduled run covers the business day before.
 
 **Parameters** `run_date`: the night of another date; without it, the run's logical date counts. `dry_run`: plan and
-send nothing; the plan stands in `delivery.plan_detail`. `repair`: take the provider's word for what it holds, so that
-the plan brings back what was lost there. `ask`: whether a tripped guard asks for an approval or ends the night;
-without a word it asks, but under `airflow dags test`, where nobody can answer.
+send nothing; the plan stands in `delivery.plan_detail`. `repair`: take the provider's word for what all lists hold, so
+that the plan brings back what was lost there. `retry_refused`: plan again all that the provider had refused. `ask`:
+whether a tripped guard asks for an approval or ends the night; without a word it asks, but under `airflow dags test`,
+where nobody can answer.
 
 **When a guard trips**, the task `approve` waits for an answer ("Required actions" in Airflow). No answer means no.
 
@@ -39,6 +40,7 @@ PARAMETERS = {
     "run_date": RUN_DATE,
     "dry_run": Param(default=False, type="boolean", description="Plan only: send nothing"),
     "repair": Param(default=False, type="boolean", description="Bring back what was changed at the provider by others"),
+    "retry_refused": Param(default=False, type="boolean", description="Plan again whom the provider had refused"),
     "ask": Param(
         None, type=["null", "boolean"], description="Ask for an approval when a guard trips, or end the night"
     ),
@@ -59,13 +61,15 @@ class Night:
 
     def destination(self, *, prepared: bool = False) -> Any:
         """The provider; ``prepared``: with the lists and fields that the audiences need, which are made if missing."""
+        from lifecycle import deliver
         from lifecycle.destinations import destination_kind
 
         settings = self.installation.settings
         config = settings.push_to()
         needed = (self.lists, settings.custom_fields()) if prepared else ([], {})
         connection = self.installation.connection(config.connection)
-        return destination_kind(config.kind).connect(config, connection, *needed)
+        known_lists = deliver.known_lists(self.installation.warehouse_url(), config.kind)
+        return destination_kind(config.kind).connect(config, connection, *needed, known_lists)
 
     def extract(self, source: str) -> dict[str, int]:
         """Pull what changed at one source."""
@@ -105,22 +109,34 @@ class Night:
         quality.store_dbt(installation.warehouse_url(), results, installation.run_date())
 
     def resolve_open_jobs(self) -> int:
-        """Poll the jobs that an earlier night left open."""
+        """Poll the jobs that an earlier night left open, and look whether the provider holds what the ledger says.
+
+        What it no longer holds, or holds without our knowledge, is planned again.
+        """
         from lifecycle import deliver, reconcile
 
-        url = self.installation.warehouse_url()
-        resolved = deliver.resolve_open_jobs(url, self.destination())
+        url, settings = self.installation.warehouse_url(), self.installation.settings
+        destination = self.destination()
+        resolved = deliver.resolve_open_jobs(url, destination, pending_hours=settings.requests.pending_hours)
         if get_current_context()["params"]["repair"]:
-            reconcile.adopt_remote_state(url, self.destination(), self.installation.run_date(), self.lists)
+            lists = list(deliver.known_lists(url, destination.name))
+        else:
+            lists = reconcile.differing_lists(url, destination)
+        if lists:
+            reconcile.adopt_remote_state(url, self.destination(), self.installation.run_date(), lists)
         return resolved
 
     def plan(self) -> dict[str, Any]:
         """Desired minus confirmed, and the guards; ``question`` holds the plan's figures for whoever approves it."""
         from lifecycle import plan
 
-        installation, is_dry_run = self.installation, get_current_context()["params"]["dry_run"]
+        installation, parameters = self.installation, get_current_context()["params"]
         run_id = plan.run(
-            installation.warehouse_url(), installation.run_date(), installation.settings, is_dry_run=is_dry_run
+            installation.warehouse_url(),
+            installation.run_date(),
+            installation.settings,
+            is_dry_run=parameters["dry_run"],
+            retry_refused=parameters["retry_refused"],
         )
         return {"run_id": run_id, "question": plan.question(installation.warehouse_url(), run_id)}
 
@@ -151,16 +167,30 @@ class Night:
         return "deliver" if is_approved else "publish"
 
     def deliver(self, planned: int) -> dict[str, int]:
-        """Send, confirm, quarantine refused rows."""
-        from lifecycle import deliver
+        """Send, confirm, quarantine refused rows; a plan that is too old is made anew first."""
+        from lifecycle import deliver, plan
+        from lifecycle.errors import PlanOutdated
 
-        return deliver.run(self.installation.warehouse_url(), self.destination(prepared=True), planned)
+        url, settings, destination = (
+            self.installation.warehouse_url(),
+            self.installation.settings,
+            self.destination(prepared=True),
+        )
+        hours = settings.requests.model_dump()
+        try:
+            return deliver.run(url, destination, planned, **hours)
+        except PlanOutdated:
+            plan.renew(url, planned, settings)
+            return deliver.run(url, destination, planned, **hours)
 
     def reconcile(self, planned: int) -> dict[str, int]:
-        """Read the lists back and compare."""
-        from lifecycle import reconcile
+        """Read the lists back and compare; too large a difference fails the night."""
+        from lifecycle import quality, reconcile
 
-        return reconcile.run(self.installation.warehouse_url(), self.destination(), planned, self.lists)
+        installation, url = self.installation, self.installation.warehouse_url()
+        totals = reconcile.run(url, self.destination(), planned, self.lists)
+        quality.check_read_back(url, planned, installation.run_date(), installation.settings)
+        return totals
 
     def publish(self, planned: int) -> None:
         """Store the night's figures, and delete records that are older than the settings keep them."""

@@ -42,13 +42,19 @@ MARTS = (
 
 
 RUN = """
-insert into delivery.run (run_date, destination) select '2017-01-01', 'sendgrid'
-where not exists (select from delivery.run)
+with accounts as (
+    insert into delivery.account (destination, is_current)
+    select destination, true from (values ('sendgrid'), ('brevo')) as known (destination)
+    where not exists (select from delivery.run)
+    returning account_id, destination
+)
+insert into delivery.run (run_date, destination, account_id)
+select '2017-01-01', destination, account_id from accounts where destination = 'sendgrid'
 """
 #: Some of them at one provider, some at another.
 STAY = """
-insert into delivery.membership (destination, person_id, list_name, entered_on, left_on, entered_run, left_run)
-select case when %s < '8' then 'sendgrid' else 'brevo' end, person_id, list_name, entered_on, left_on, run_id,
+insert into delivery.membership (account_id, person_id, list_name, entered_on, left_on, entered_run, left_run)
+select case when %s < '8' then 1 else 2 end, person_id, list_name, entered_on, left_on, run_id,
     case when left_on is not null then run_id end
 from (values (%s::uuid, %s::text, %s::date, %s::date)) as stays (person_id, list_name, entered_on, left_on)
 cross join delivery.run

@@ -31,5 +31,6 @@ def without(destination: Any, *names: str) -> Any:
     """The same destination, which can't do some things."""
     limits = ("max_batch_size", "max_batch_bytes", "max_concurrency", "max_poll_seconds", "max_removals")
     upserts = ("list_ids", "field_ids", "encoded", "upsert", "outcome", "blames_account")
-    can = ("name", *limits, *upserts, "remove", "remove_by_id", "members_among", "contacts")
+    account = ("account", "suppressed_since", "existing")
+    can = ("name", *limits, *upserts, *account, "remove", "remove_by_id", "members_among", "contacts")
     return SimpleNamespace(**{name: getattr(destination, name) for name in can if name not in names})

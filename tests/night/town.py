@@ -71,6 +71,7 @@ RULES = {
     },
     "consent": {"existing_customers": True},
     "audiences": AUDIENCES,
+    "guards": {"first_delivery_asks": False},
 }
 
 Document = dict[str, Any]

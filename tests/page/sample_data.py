@@ -204,10 +204,13 @@ ROWS: dict[str, list[tuple[Any, ...]]] = {
 }  # fmt: skip
 
 DELIVERIES = """
-insert into delivery.run (run_date, destination, delivered_at, stopped_by, answer, answered_by, summary) values
-    ('2017-12-30', 'sendgrid', now(), null, null, null,
+insert into delivery.account (destination, is_current) values ('sendgrid', true);
+insert into delivery.run
+    (run_date, destination, account_id, delivered_at, stopped_by, answer, answered_by, summary)
+values
+    ('2017-12-30', 'sendgrid', 1, now(), null, null, null,
      '{"delivery": {"planned": 90, "sent": 88, "confirmed": 87, "rejected": 1}}'),
-    ('2017-12-31', 'sendgrid', null, 'at_risk: too many', 'rejected', 'somebody@example.com', null);
+    ('2017-12-31', 'sendgrid', 1, null, 'at_risk: too many', 'rejected', 'somebody@example.com', null);
 insert into delivery.audience values
     (1, 'at_risk', 'Lifecycle: at risk', 100, 10, '{}', 0, 100, 0, 0),
     (2, 'at_risk', 'Lifecycle: at risk', 125, 12, '{"suppressed": 8}', 0, 31, 6, 94);

@@ -8,6 +8,7 @@ What a destination can do is a protocol of its own, and a module asks for the on
     ├── ListsMembers      tells who is on a list, and what it holds of them
     ├── CountsMembers     tells only how many are on a list
     ├── DescribesAccount  tells whose account it is, and which lists and fields it has
+    ├── FindsContacts     tells which addresses have a contact
     └── ListsSuppressions tells who must not be written to since a moment
 
 Whoever can't take people off a list can't be sent a plan in which somebody leaves one. Whoever can't list members is
@@ -183,6 +184,14 @@ class ListsSuppressions(Destination, Protocol):
 
     def suppressed_since(self, moment: datetime) -> Iterator[str]:
         """Who was suppressed, unsubscribed or blocked since a moment, by the address's one form; some repeat."""
+
+
+@runtime_checkable
+class FindsContacts(Destination, Protocol):
+    """Can tell which contacts there are."""
+
+    def existing(self, emails: Sequence[str]) -> set[str]:
+        """Those of as many addresses as one removal takes that may have a contact, in lower case."""
 
 
 class Connect(Protocol):

@@ -6,13 +6,16 @@ never touched. Nothing is sent here.
 """
 
 import logging
+from collections.abc import Mapping
 from datetime import date
+from typing import Any
 
 from psycopg.types.json import Jsonb
 
 from lifecycle import warehouse
+from lifecycle.errors import GuardTripped
 from lifecycle.plan import guards
-from lifecycle.settings import Settings
+from lifecycle.settings import NOT_CONTACTABLE, Settings
 
 # Whole tables are compared, in parallel, because few rows come of it: a merge join would fetch each row by index, in no
 # order of the disk, and a nested loop is chosen only where the planner takes a million rows for one.
@@ -67,7 +70,7 @@ wanted as (
 confirmed as (
     select *, case when is_certain then lists else '{}' end as certain_lists
     from $delivery.ledger
-    where destination = %(destination)s
+    where account_id = %(account)s
 ),
 compared as (
     select
@@ -75,19 +78,24 @@ compared as (
         email,
         wanted.fields is not null as may_be_contacted,
         confirmed.fields is not null as is_known,
-        coalesce(wanted.fields, confirmed.fields) as desired,
+        -- who may not be written to keeps nothing by which a segment would find them
+        coalesce(wanted.fields, %(neutral)s::jsonb) as desired,
         coalesce(confirmed.fields, '{}') as held,
         array(select unnest(wanted.lists) except select unnest(confirmed.certain_lists) order by 1) as add_lists,
         array(select unnest(confirmed.lists) except select unnest(wanted.lists) order by 1) as remove_lists,
         -- another address is another contact there: before it comes, the former one leaves
         confirmed.fields is null and exists (
             select from $delivery.ledger as former
-            where former.destination = %(destination)s and former.person_id = wanted.person_id and former.lists <> '{}'
+            where former.account_id = %(account)s and former.person_id = wanted.person_id
+                and (former.lists <> '{}' or former.fields <> %(neutral)s::jsonb and not exists (
+                    select from $delivery.reject
+                    where reject.account_id = %(account)s and reject.person_id = former.person_id
+                        and reject.email = former.email and reject.payload @> %(neutral)s::jsonb))
         ) as must_wait
     from wanted
     full join confirmed using (person_id, email)
     where wanted.lists is distinct from confirmed.certain_lists or wanted.lists is distinct from confirmed.lists
-        or wanted.fields is distinct from confirmed.fields
+        or coalesce(wanted.fields, %(neutral)s::jsonb) is distinct from confirmed.fields
 ),
 changes as (
     select *,
@@ -104,7 +112,7 @@ select %(run_id)s, person_id, email,
     case
         when remove_lists = '{}' and exists (
             select from $delivery.reject
-            where reject.destination = %(destination)s and reject.person_id = changes.person_id
+            where reject.account_id = %(account)s and reject.person_id = changes.person_id
                 and (reject.email, reject.payload, reject.add_lists)
                     = (changes.email, changes.payload, changes.add_lists)
         ) then 'refused'
@@ -120,13 +128,16 @@ where not must_wait and (is_known or add_lists <> '{}')
 
 AUDIENCES = """
 insert into $delivery.audience
-    (run_id, audience, list_name, members, held_out, excluded, created, added, removed, unchanged)
-with figures as (
+    (run_id, audience, list_name, members, held_out, excluded, created, added, removed, unchanged, is_removed)
+with configured as (
+    select audience, list_name from jsonb_each_text(%(audiences)s) as configured (audience, list_name)
+),
+figures as (
     select configured.audience, configured.list_name,
         coalesce(sum(persons) filter (where outcome = 'member'), 0) as members,
         coalesce(sum(persons) filter (where outcome = 'holdout'), 0) as held_out,
         coalesce(jsonb_object_agg(exclusion, persons) filter (where exclusion is not null), '{}') as excluded
-    from jsonb_each_text(%(audiences)s) as configured (audience, list_name)
+    from configured
     left join counted_decision as decided on decided.audience = configured.audience
     group by configured.audience, configured.list_name
 ),
@@ -140,36 +151,102 @@ leaving as (
     from $delivery.plan cross join unnest(remove_lists) as list_name where run_id = %(run_id)s group by list_name
 )
 select %(run_id)s, audience, list_name, members, held_out, excluded, coalesce(created, 0), coalesce(added, 0),
-    coalesce(leaving.persons, 0), members - coalesce(joining.persons, 0)
+    coalesce(leaving.persons, 0), members - coalesce(joining.persons, 0), false
 from figures left join joining using (list_name) left join leaving using (list_name)
+union all
+-- a list that the file no longer names goes by its list's name if the audience has another list now
+select %(run_id)s,
+    coalesce((
+        select former.audience from $delivery.audience as former
+        where former.list_name = leaving.list_name and former.audience not in (select audience from configured)
+        order by former.run_id desc limit 1), leaving.list_name),
+    leaving.list_name, 0, 0, '{}', 0, 0, leaving.persons, 0, true
+from leaving where leaving.list_name not in (select list_name from configured)
+"""
+
+FORGET_REFUSALS = "delete from $delivery.reject where account_id = %(account)s"
+
+CURRENT_ACCOUNT = """
+with known as (select account_id from $delivery.account where destination = %(destination)s and is_current),
+made as (
+    insert into $delivery.account (destination, is_current)
+    select %(destination)s, true where not exists (select from known) returning account_id
+)
+select account_id from known union all select account_id from made
+"""
+
+#: A plan that may be made anew: nothing of it was sent.
+RENEWABLE = """
+select run_date, account_id, stopped_by, answer from $delivery.run
+where run_id = %s and not exists (select from $delivery.job where job.run_id = run.run_id)
 """
 
 log = logging.getLogger(__name__)
 
 
-def run(url: str, run_date: date, settings: Settings, *, is_dry_run: bool = False) -> int:
-    """Write the plan for one night and return its ``run_id``; ``stopped_by`` holds the guards that it trips."""
+def run(url: str, run_date: date, settings: Settings, *, is_dry_run: bool = False, retry_refused: bool = False) -> int:
+    """Write the plan for one night and return its ``run_id``; ``stopped_by`` holds the guards that it trips.
+
+    It is for the account that the last night met. ``retry_refused`` forgets what was refused there, so that all of it
+    is planned again.
+    """
     destination = settings.push_to().kind
     with warehouse.connect(url) as connection:
-        row = connection.execute(
-            "insert into $delivery.run (run_date, destination, is_dry_run) values (%s, %s, %s) returning run_id",
-            [run_date, destination, is_dry_run],
-        ).fetchone()
-        run_id = int(row[0]) if row else 0
         lists = {name: audience.list for name, audience in settings.audiences.items()}
-        values = {"run_id": run_id, "run_date": run_date, "destination": destination, "audiences": Jsonb(lists)}
-        connection.execute(WHOLE_TABLES)
-        for statement in (COUNTED_DECISIONS, CHANGED_DECISIONS, ONLY_CHANGED, CLOSE_DECISIONS, OPEN_DECISIONS):
-            connection.execute(statement, values)
-        connection.execute(WHOLE_TABLES)
-        changes = connection.execute(CHANGES, values).rowcount
-        connection.execute(AUDIENCES, values)
-        trips = guards.trips(connection, settings, values)
-        connection.execute(
-            "update $delivery.run set stopped_by = %s where run_id = %s", ["; ".join(trips) or None, run_id]
+        values: dict[str, Any] = {"run_date": run_date, "destination": destination, "audiences": Jsonb(lists)}
+        values["account"] = _one(connection, CURRENT_ACCOUNT, values)
+        values["neutral"] = NOT_CONTACTABLE
+        values["run_id"] = _one(
+            connection,
+            "insert into $delivery.run (run_date, destination, account_id, is_dry_run, fields)"
+            " values (%(run_date)s, %(destination)s, %(account)s, %(is_dry_run)s, %(fields)s) returning run_id",
+            {**values, "is_dry_run": is_dry_run, "fields": list(settings.custom_fields())},
         )
-    log.info("run %d: %d changes planned for %s", run_id, changes, run_date)
-    return run_id
+        if retry_refused:
+            connection.execute(FORGET_REFUSALS, values)
+        _make(connection, settings, values)
+    return int(values["run_id"])
+
+
+def renew(url: str, run_id: int, settings: Settings) -> None:
+    """Make a plan anew of which nothing was sent, under the same number; an approval of other limits doesn't hold on.
+
+    Raises ``GuardTripped`` if some of it was sent: what is left is a plan of the next night's.
+    """
+    with warehouse.connect(url) as connection:
+        row = connection.execute(RENEWABLE, [run_id]).fetchone()
+        if row is None:
+            message = f"run {run_id} was sent in part, too long ago to go on; plan again"
+            raise GuardTripped(message)
+        run_date, account_id, stopped_by, answer = row
+        connection.execute("delete from $delivery.plan where run_id = %s", [run_id])
+        connection.execute("delete from $delivery.audience where run_id = %s", [run_id])
+        lists = Jsonb({name: audience.list for name, audience in settings.audiences.items()})
+        values = {"run_id": run_id, "run_date": run_date, "account": account_id, "audiences": lists}
+        stops = _make(connection, settings, {**values, "neutral": NOT_CONTACTABLE})
+        connection.execute(
+            "update $delivery.run set planned_at = now(), answer = %s where run_id = %s",
+            [answer if stops == stopped_by else None, run_id],
+        )
+
+
+def _make(connection: warehouse.Connection, settings: Settings, values: Mapping[str, Any]) -> str | None:
+    """Fill a run with its plan, and return the guards that it trips."""
+    connection.execute(WHOLE_TABLES)
+    for statement in (COUNTED_DECISIONS, CHANGED_DECISIONS, ONLY_CHANGED, CLOSE_DECISIONS, OPEN_DECISIONS):
+        connection.execute(statement, values)
+    connection.execute(WHOLE_TABLES)
+    changes = connection.execute(CHANGES, values).rowcount
+    connection.execute(AUDIENCES, values)
+    stops = "; ".join(guards.trips(connection, settings, values)) or None
+    connection.execute("update $delivery.run set stopped_by = %s where run_id = %s", [stops, values["run_id"]])
+    log.info("run %d: %d changes planned for %s", values["run_id"], changes, values["run_date"])
+    return stops
+
+
+def _one(connection: warehouse.Connection, query: str, values: Mapping[str, Any]) -> int:
+    row = connection.execute(query.encode(), values).fetchone()
+    return int(row[0]) if row else 0
 
 
 def stopped_by(url: str, run_id: int) -> str | None:

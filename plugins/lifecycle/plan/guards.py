@@ -16,7 +16,7 @@ LISTS = """
 with held as (
     select list_name, count(*) as persons
     from $delivery.ledger cross join unnest(lists) as list_name
-    where destination = %(destination)s group by list_name
+    where account_id = %(account)s group by list_name
 ),
 joining as (
     select list_name, count(*) as persons, count(*) filter (where change = 'create') as created
@@ -36,7 +36,7 @@ order by list_name
 
 ALL_LISTS = """
 select null as list_name,
-    (select count(*) from $delivery.ledger where destination = %(destination)s) as held,
+    (select count(*) from $delivery.ledger where account_id = %(account)s) as held,
     count(*) filter (where change = 'create') as created,
     count(*) filter (where add_lists <> '{}') as added,
     count(*) filter (where remove_lists <> '{}') as removed
@@ -50,13 +50,20 @@ select stream, max(run_date) from $raw.pull where source = %(source)s and stream
 
 FAILED_CHECKS = """
 select gate, suite || '.' || expectation
-from $quality.result where run_date = %(run_date)s and severity = 'critical' and not success
+from $quality.result where run_date = %(run_date)s and severity = 'critical' and not success and gate <> 'read_back'
 order by 1, 2
 """
 
 NEWER_NIGHT = """
 select max(run_date) from $delivery.run
-where destination = %(destination)s and delivered_at is not null and run_date > %(run_date)s
+where account_id = %(account)s and run_date > %(run_date)s and (
+    delivered_at is not null or exists (select from $delivery.job where job.run_id = run.run_id))
+"""
+
+FIRST = """
+select count(*) from $delivery.plan
+where run_id = %(run_id)s and change <> 'refused' and not exists (
+    select from $delivery.job where job.account_id = %(account)s)
 """
 
 WORDS = {"created": "would be new contacts", "added": "would join", "removed": "would leave"}
@@ -74,7 +81,7 @@ class Change:
 
 
 def trips(connection: warehouse.Connection, settings: Settings, run: Mapping[str, Any]) -> list[str]:
-    """Every limit that a plan exceeds, in words; ``run`` holds its run_id, run_date and destination."""
+    """Every limit that a plan exceeds, in words; ``run`` holds its run_id, run_date and account."""
     own = {audience.list: settings.guards.of(audience) for audience in settings.audiences.values()}
     with connection.cursor(row_factory=class_row(Change)) as cursor:
         changes = cursor.execute(LISTS.encode(), run).fetchall() + cursor.execute(ALL_LISTS.encode(), run).fetchall()
@@ -82,7 +89,12 @@ def trips(connection: warehouse.Connection, settings: Settings, run: Mapping[str
     for change in changes:
         limits = own.get(change.list_name, settings.guards.audience) if change.list_name else settings.guards.overall
         exceeded_limits += exceeded(limits, change, settings.guards.from_members)
+        if change.list_name and change.list_name not in own and change.removed:
+            exceeded_limits.append(
+                f"list {change.list_name!r} is no longer in the file: its {change.removed} people would leave"
+            )
     return [
+        *_first_delivery(connection, settings, run),
         *exceeded_limits,
         *_unknown_suppressions(connection, settings, run["run_date"]),
         *_failed_checks(connection, run),
@@ -143,7 +155,13 @@ def _failed_checks(connection: warehouse.Connection, run: Mapping[str, Any]) -> 
         yield f"gate {gate}: the critical check {check} has failed"
 
 
+def _first_delivery(connection: warehouse.Connection, settings: Settings, run: Mapping[str, Any]) -> Iterator[str]:
+    row = connection.execute(FIRST, run).fetchone()
+    if row and row[0] and settings.guards.first_delivery_asks:
+        yield f"this account was never delivered to: {row[0]} people would be written, first_delivery_asks is true"
+
+
 def _newer_night(connection: warehouse.Connection, run: Mapping[str, Any]) -> Iterator[str]:
     row = connection.execute(NEWER_NIGHT, run).fetchone()
     if row and row[0]:
-        yield f"the night of {row[0]} was delivered already: {run['run_date']} would turn the provider back"
+        yield f"the night of {row[0]} was delivered already, or in part: {run['run_date']} would turn the provider back"

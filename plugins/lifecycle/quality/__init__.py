@@ -17,7 +17,7 @@ from lifecycle.errors import GateFailed
 from lifecycle.quality.results import Result, Severity
 from lifecycle.quality.suites import suites_of
 from lifecycle.quality.validation import validate
-from lifecycle.settings import Settings
+from lifecycle.settings import DriftLimits, Settings
 
 Gate = Literal["raw", "marts"]
 
@@ -59,6 +59,44 @@ def store_dbt(url: str, run_results: Path | Mapping[str, Any], run_date: date, *
     results = [_dbt_result(outcome, nodes.get(outcome["unique_id"], {})) for outcome in outcomes]
     _store(url, "dbt", run_date, results, whole=whole)
     return _log("dbt", results)
+
+
+READ_BACK = """
+select list_name, greatest(expected, found) as contacts, missing + extra + different as drifted
+from $delivery.reconciliation where run_id = %s order by list_name
+"""
+
+
+def check_read_back(url: str, run_id: int, run_date: date, settings: Settings) -> dict[str, int]:
+    """Check the share of each list that was not as confirmed when it was read back; return the counts as a gate's.
+
+    Raises ``GateFailed``, after storing, when a list differs by more than the marketer's file allows.
+    """
+    with warehouse.connect(url) as connection:
+        lists = connection.execute(READ_BACK, [run_id]).fetchall()
+    results = [_drift(list_name, contacts, drifted, settings.drift) for list_name, contacts, drifted in lists]
+    _store(url, "read_back", run_date, results)
+    counts = _log("read_back", results)
+    if failures := [result.sentence() for result in results if result.outcome == "critical"]:
+        title = f"{len(failures)} list(s) differ from what was confirmed; the next night brings them back"
+        raise GateFailed("\n".join([title, *failures]))
+    return counts
+
+
+def _drift(list_name: str, contacts: int, drifted: int, limits: DriftLimits) -> Result:
+    share = drifted / contacts if contacts >= limits.from_members else 0.0
+    critical = limits.critical_share is not None and share > limits.critical_share
+    warning = limits.warning_share is not None and share > limits.warning_share
+    limit = limits.critical_share if critical else limits.warning_share
+    return Result(
+        suite=list_name,
+        expectation="contacts_as_confirmed",
+        column_name=None,
+        severity="critical" if critical else "warning",
+        success=not (critical or warning),
+        observed=f"{drifted} of {contacts} contacts differ",
+        threshold=None if limit is None else f"a share of at most {limit:g}",
+    )
 
 
 def _is_made_test(outcome: Mapping[str, Any]) -> bool:

@@ -20,16 +20,19 @@ from lifecycle.settings.audiences import (
     CONTACTABLE_FIELD,
     CUSTOMER_COLUMNS,
     FIELD_PREFIX,
+    NOT_CONTACTABLE,
     STANDARD_COLUMNS,
     Audience,
     AudienceLimits,
     Contactable,
     ContactCap,
     Destination,
+    DriftLimits,
     FieldType,
     Guards,
     Limits,
     OverallLimits,
+    Requests,
 )
 from lifecycle.settings.connection import Connection
 from lifecycle.settings.files import DBT_PROJECT, EXPECTATIONS, quiet_environment, work_folder
@@ -47,6 +50,7 @@ __all__ = [
     "ESP",
     "EXPECTATIONS",
     "FIELD_PREFIX",
+    "NOT_CONTACTABLE",
     "STAGES",
     "STANDARD_COLUMNS",
     "Audience",
@@ -56,12 +60,14 @@ __all__ = [
     "Days",
     "Deletions",
     "Destination",
+    "DriftLimits",
     "Esp",
     "FieldType",
     "Guards",
     "Limits",
     "Measuring",
     "OverallLimits",
+    "Requests",
     "RuleSet",
     "Section",
     "Settings",
@@ -97,6 +103,8 @@ class Settings(Section):
     contact_cap: ContactCap | None = None
     guards: Guards = Guards()
     destination: AnyDestination | None = None
+    requests: Requests = Requests()
+    drift: DriftLimits = DriftLimits()
     deletions: Deletions = Deletions()
     measuring: Measuring = Measuring()
     keep_deliveries_days: Annotated[int, Field(ge=30, le=36500)] = 730

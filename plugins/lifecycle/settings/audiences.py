@@ -1,5 +1,6 @@
 """Who is to be on which list, and how much may change in a night before somebody is asked."""
 
+import json
 from enum import StrEnum
 from typing import Annotated, Literal
 
@@ -52,6 +53,10 @@ class Contactable(StrEnum):
     YES = "contactable"
     HELD_OUT = "held out"
     NO = "not contactable"
+
+
+#: What is left of a contact that may not be written to, in JSON.
+NOT_CONTACTABLE = json.dumps({CONTACTABLE_FIELD: Contactable.NO})
 
 
 def _customer_column(name: str) -> str:
@@ -107,6 +112,7 @@ class Guards(Section):
     overall: OverallLimits = OverallLimits()
     suppressions_max_age_days: Annotated[int, Field(ge=0)] = 2
     suppressions_may_be_empty: bool = False
+    first_delivery_asks: bool = True
     approve_within_hours: Annotated[int, Field(ge=1, le=24 * 7)] = 12
 
     def of(self, audience: "Audience") -> AudienceLimits:
@@ -114,6 +120,21 @@ class Guards(Section):
         own = audience.guards
         limits = {name: getattr(own, name) for name in own.model_fields_set} if own else {}
         return self.audience.model_copy(update=limits)
+
+
+class Requests(Section):
+    """How long the provider may leave an import pending, and how old a plan may be that is sent; both in hours."""
+
+    pending_hours: Annotated[float, Field(gt=0, le=24 * 7)] = 6.0
+    plan_hours: Annotated[float, Field(gt=0, le=24 * 8)] = 24.0
+
+
+class DriftLimits(Section):
+    """From which share of missing, extra and different contacts a list that is read back warns, and fails the night."""
+
+    warning_share: Annotated[float, Field(ge=0, le=1)] | None = 0.01
+    critical_share: Annotated[float, Field(ge=0, le=1)] | None = 0.1
+    from_members: Annotated[int, Field(ge=1)] = 100
 
 
 class ContactCap(Section):

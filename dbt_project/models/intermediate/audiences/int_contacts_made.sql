@@ -30,7 +30,9 @@ with
         union all
         select person_id, entered_on as contacted_on, 0 as messages, 1 as entries
         from {{ source("delivery", "membership") }}
-        {% if sorting_lists %} where list_name not in ({{ literals(sorting_lists) }}) {% endif %}
+        where
+            not coalesce(is_repair, false)
+            {% if sorting_lists %} and list_name not in ({{ literals(sorting_lists) }}) {% endif %}
     )
 
 select

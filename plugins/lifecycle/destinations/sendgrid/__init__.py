@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from lifecycle.destinations import (
     DescribesAccount,
     DestinationKind,
+    FindsContacts,
     ListsMembers,
     ListsSuppressions,
     Removes,
@@ -39,7 +40,7 @@ def _missing_rights(_: Destination | Esp, connection: Connection) -> list[str]:
 DESTINATION = DestinationKind(
     "sendgrid",
     Destination,
-    frozenset({Upserts, Removes, ListsMembers, DescribesAccount, ListsSuppressions}),
+    frozenset({Upserts, Removes, ListsMembers, DescribesAccount, FindsContacts, ListsSuppressions}),
     _connect,
     _missing_rights,
 )

@@ -177,6 +177,11 @@ class SendGrid:
         members, _ = self._on_list(list_name, emails)
         return set(members.values())
 
+    def existing(self, emails: Sequence[str]) -> set[str]:
+        """``POST /v3/marketing/contacts/search/emails``; an address that is too long for it counts as there."""
+        found = self._searched([email for email in emails if len(email) <= LONGEST_SEARCHED])
+        return {email for email in emails if len(email) > LONGEST_SEARCHED} | {email for email, _ in found}
+
     def _on_list(self, list_name: str, emails: Sequence[str]) -> tuple[dict[str, str], frozenset[str]]:
         """Contact id → address of those on the list, and the addresses of which the search says nothing.
 

@@ -1,0 +1,69 @@
+"""Suppressions of the last moment: whoever was suppressed after the plan was made leaves, and joins nothing."""
+
+import logging
+from datetime import UTC, date, datetime, time, timedelta
+
+from lifecycle import warehouse
+from lifecycle.destinations import ListsSuppressions, Upserts
+
+#: The pull that the plan knows can have begun a day before the run date ended.
+LOOKS_BACK = timedelta(days=2)
+
+FRESH = "create temporary table fresh_suppression (email text) on commit drop"
+
+AMEND = """
+update $delivery.plan set change = 'leave', add_lists = '{}', remove_lists = coalesce(known.lists, '{}'),
+    desired = case when known.fields is null then '{}'::jsonb else %(neutral)s::jsonb end,
+    payload = case when known.fields is null then '{}'::jsonb else %(neutral)s::jsonb || (
+        select coalesce(jsonb_object_agg(key, null::text), '{}') from jsonb_object_keys(known.fields) as key
+        where not %(neutral)s::jsonb ? key) end
+from $delivery.plan as planned
+inner join fresh_suppression as fresh on fresh.email = lower(planned.email)
+left join $delivery.ledger as known
+    on known.account_id = %(account)s and known.person_id = planned.person_id and known.email = planned.email
+where plan.run_id = %(run_id)s and planned.run_id = %(run_id)s and plan.person_id = planned.person_id
+    and plan.change <> 'leave'
+    and not exists (
+        select from $delivery.job_row join $delivery.job using (job_id)
+        where job_row.run_id = plan.run_id and job_row.person_id = plan.person_id and job.status <> 'failed')
+"""
+
+ADD = """
+insert into $delivery.plan (run_id, person_id, email, change, payload, desired, add_lists, remove_lists)
+select %(run_id)s, person_id, ledger.email, 'leave',
+    %(neutral)s::jsonb || (
+        select coalesce(jsonb_object_agg(key, null::text), '{}') from jsonb_object_keys(fields) as key
+        where not %(neutral)s::jsonb ? key),
+    %(neutral)s::jsonb, '{}', lists
+from $delivery.ledger inner join fresh_suppression as fresh on fresh.email = lower(ledger.email)
+where account_id = %(account)s and (lists <> '{}' or fields <> %(neutral)s::jsonb)
+on conflict (run_id, person_id) do nothing
+"""
+
+log = logging.getLogger(__name__)
+
+
+def heed(
+    connection: warehouse.Connection,
+    destination: Upserts,
+    account_id: int,
+    run_id: int,
+    run_date: date,
+    neutral: str,
+) -> None:
+    """Ask the provider whom it has suppressed since the plan's facts were read, and plan that these leave.
+
+    ``neutral`` is the fields, in JSON, of a contact that may not be written to.
+    """
+    if not isinstance(destination, ListsSuppressions):
+        return
+    since = datetime.combine(run_date, time(), UTC) - LOOKS_BACK
+    with connection.transaction(), connection.cursor() as cursor:
+        cursor.execute(FRESH)
+        with cursor.copy("copy fresh_suppression from stdin") as copy:
+            for email in destination.suppressed_since(since):
+                copy.write_row([email])
+        values = {"account": account_id, "run_id": run_id, "neutral": neutral}
+        amended = cursor.execute(AMEND, values).rowcount + cursor.execute(ADD, values).rowcount
+    if amended:
+        log.warning("run %d: %d people were suppressed since it was planned, and leave", run_id, amended)

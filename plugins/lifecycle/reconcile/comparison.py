@@ -1,0 +1,87 @@
+"""One list as the provider holds it against the ledger, in a temporary table ``compared``, whatever its size."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from psycopg.types.json import Jsonb
+
+from lifecycle import warehouse
+from lifecycle.destinations import RemoteContact
+from lifecycle.settings import CONTACTABLE_FIELD, Contactable
+
+READ_BACK = "create temporary table read_back (contact_id text, email text, fields jsonb) on commit drop"
+
+#: A field without a value: absent, or as it is emptied where a type knows no null.
+VALUE = """nullif(nullif(nullif(nullif({}, 'null'), '""'), '0'), '"1970-01-01"')"""
+
+# Who is not certain may be there or not. The provider cuts a text at 1,000 characters.
+COMPARED = """
+create temporary table compared on commit drop as
+with ours as (
+    select person_id, lower(email) as email, fields, run_id, is_certain, %(list_name)s = any(lists) as is_on_list
+    from $delivery.ledger where account_id = %(account)s
+),
+remote as (
+    select distinct on (email) * from read_back order by email, contact_id
+),
+both_sides as (
+    select coalesce(ours.person_id, known.person_id) as person_id, email, contact_id, ours.fields as expected_fields,
+        remote.fields as remote_fields, ours.run_id, ours.email is not null as is_in_ledger,
+        coalesce(is_on_list, false) as is_on_list, coalesce(is_on_list and is_certain, false) as is_expected,
+        remote.email is not null as is_there
+    from (select * from ours where is_on_list or email in (select email from remote)) as ours
+    full join remote using (email)
+    left join ({persons}) as known using (email)
+)
+select *,
+    case when is_there and is_in_ledger and expected_fields <> remote_fields then array(
+        select key from jsonb_each(expected_fields || remote_fields) as both_fields
+        where case when jsonb_typeof(expected_fields -> key) = 'string'
+                then to_jsonb(left(expected_fields ->> key, 1000)) is distinct from remote_fields -> key
+                else expected_fields -> key is distinct from remote_fields -> key end
+            and {expected} is distinct from {remote}
+        order by key
+    ) else '{{}}' end as differing,
+    coalesce((select is_holdout from ({fields}) as wanted
+        where wanted.person_id = both_sides.person_id and lower(wanted.email) = both_sides.email), true) as is_barred,
+    exists (
+        select from $marts.audience_members as wanted
+        where wanted.person_id = both_sides.person_id and lower(wanted.email) = both_sides.email
+            and wanted.list_name = %(list_name)s and not wanted.is_holdout) as is_wanted
+from both_sides
+"""
+
+#: What else a contact holds is the marketer's own.
+FIELDS_WRITTEN = """
+select unnest(fields) from $delivery.run where account_id = %(account)s
+union select field_name from $delivery.field where account_id = %(account)s
+"""
+
+#: Everybody whom the warehouse knows by an address, where that mart is there.
+PERSONS = "select person_id, lower(email) as email from $marts.persons where email is not null"
+NOBODY = "select null::uuid as person_id, null::text as email where false"
+
+#: Who may be written to, and whether as one who is held out.
+FIELDS = f"""
+select person_id, email, fields ->> '{CONTACTABLE_FIELD}' is not distinct from '{Contactable.HELD_OUT}' as is_holdout
+from $marts.contact_fields
+"""  # noqa: S608 - constants
+
+
+def compare(connection: warehouse.Connection, contacts: Iterable[RemoteContact], values: Mapping[str, Any]) -> None:
+    """Make the table; ``values`` holds the ``account`` and the ``list_name``."""
+    connection.execute("drop table if exists read_back, compared")
+    connection.execute(READ_BACK)
+    ours = {name for (name,) in connection.execute(FIELDS_WRITTEN, values)}
+    with connection.cursor() as cursor, cursor.copy("copy read_back from stdin") as copy:
+        for contact in contacts:
+            fields = {name: value for name, value in contact.fields.items() if name in ours}
+            copy.write_row([contact.contact_id, contact.email, Jsonb(fields)])
+    has_persons = connection.execute("select to_regclass('$marts.persons') is not null").fetchone() == (True,)
+    statement = COMPARED.format(
+        persons=PERSONS if has_persons else NOBODY,
+        fields=FIELDS,
+        expected=VALUE.format("expected_fields -> key"),
+        remote=VALUE.format("remote_fields -> key"),
+    )
+    connection.execute(statement.encode(), values)
