@@ -1,5 +1,6 @@
 """What became of requests: open jobs are asked about until each has an outcome, and the ledger is written from that."""
 
+import dataclasses
 import logging
 import re
 import time
@@ -181,6 +182,8 @@ def _resolved(
     if outcome.status == "unknown":  # it is made again: what it has done already, a repetition finds
         outcome = Outcome("failed")
     people = _people(connection, job)
+    if outcome.status == "failed" and outcome.rejected_count >= len(people):  # it was carried out, and refused each row
+        outcome = dataclasses.replace(outcome, status="completed")
     blamed = _blamed(destination, outcome, people)
     if blamed:
         refusals.append(_refusal(blamed, len(people)))
