@@ -11,6 +11,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any
 
 from lifecycle.settings import FieldType
@@ -59,10 +60,15 @@ def day(value: object) -> str | None:
     """The day of an ISO day or moment, as its own time zone has it."""
     if isinstance(value, date):
         return value.isoformat()[:10]
-    if not isinstance(value, str) or not _DAY.match(value):
+    return _day(value) if isinstance(value, str) else None
+
+
+@lru_cache(maxsize=10_000)
+def _day(text: str) -> str | None:
+    if not _DAY.match(text):
         return None
     try:
-        return datetime.fromisoformat(value).date().isoformat()
+        return datetime.fromisoformat(text).date().isoformat()
     except ValueError:
         return None
 

@@ -4,9 +4,9 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
-from lifecycle.destinations import RemoteList
+from lifecycle.destinations import RemoteList, values
 from lifecycle.destinations.sendgrid.calls import answer_part, call
 from lifecycle.destinations.sendgrid.refusals import refused_creation
 from lifecycle.errors import AccessDenied, AnswerUnreadable, SettingsInvalid
@@ -43,6 +43,34 @@ class CustomField:
     kind: FieldType
     name: str
     our_kind: FieldType
+
+
+class Place(NamedTuple):
+    """Where a value stands in a contact as it is sent: how it is written, and what empties it, if anything does."""
+
+    key: str
+    write: Callable[[Any], str | float | None]
+    empty: str | float | None
+    is_custom: bool = False
+
+
+def places(fields: Mapping[str, CustomField]) -> dict[str, Place]:
+    """Our name in lower case → place of everything that can be said of a contact."""
+    known = {name: Place(name, partial(values.text, longest=most), "") for name, most in RESERVED.items()}
+    known |= {name: Place(name, partial(_identifier, longest=most), None) for name, most in IDENTIFIERS.items()}
+    for name, item in fields.items():
+        write = _moment if item.kind == "Date" else values.IN_TYPE[item.kind]
+        known[name] = Place(item.id, write, write(values.EMPTY[item.kind]), is_custom=True)
+    return known | {name: known[there] for name, there in CUSTOM_NAMES.items() if there in known}
+
+
+def _identifier(value: object, longest: int) -> str | None:
+    return values.text(value, longest) or None
+
+
+def _moment(value: object) -> str | None:
+    written = values.day(value)
+    return written and f"{written}T00:00:00Z"
 
 
 def identity(session: Session, address: str) -> str | None:

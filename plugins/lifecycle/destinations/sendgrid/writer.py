@@ -49,6 +49,7 @@ class SendGrid:
     address: str
     list_ids: Mapping[str, str]
     fields: Mapping[str, account.CustomField]
+    places: Mapping[str, account.Place] = field(repr=False)
     late_fields: frozenset[str]
     waits: Counter[object] = field(default_factory=Counter, repr=False)
     unsaid: Counter[str] = field(default_factory=Counter, repr=False)
@@ -69,29 +70,19 @@ class SendGrid:
         contact: dict[str, Any] = {"email": email}
         custom: dict[str, Any] = {}
         for name, value in fields.items():
-            key = name.lower()
-            if longest := account.RESERVED.get(key):
-                self._put(contact, key, name, values.text("" if value is None else value, longest))
-            elif longest := account.IDENTIFIERS.get(key):
-                if value:
-                    self._put(contact, key, name, values.text(value, longest))
-            elif item := self._field(name, value):
-                written = values.in_type(item.kind, value)
-                moment = f"{written}T00:00:00Z" if item.kind == "Date" and written else written
-                self._put(custom, item.id, name, moment)
+            place = self.places.get(name) or self._place(name, value)
+            if place:
+                written = place.empty if value is None else place.write(value)
+                if written is not None:
+                    (custom if place.is_custom else contact)[place.key] = written
+                elif value is not None:
+                    self.unsaid[name] += 1
         return orjson.dumps({**contact, "custom_fields": custom} if custom else contact)
 
-    def _field(self, name: str, value: object) -> account.CustomField | None:
-        key = account.custom_name(name)
+    def _place(self, name: str, value: object) -> account.Place | None:
         if value is None or name in account.CUSTOM_NAMES:  # what greets needs no field
-            return self.fields.get(key)
-        return self.fields[key]
-
-    def _put(self, place: dict[str, Any], key: str, name: str, written: str | float | None) -> None:
-        if written is None:
-            self.unsaid[name] += 1
-        else:
-            place[key] = written
+            return self.places.get(name.lower())
+        return self.places[name.lower()]
 
     def upsert(self, contacts: Sequence[bytes], lists: Iterable[str]) -> str:
         """``PUT /v3/marketing/contacts``; raises ``RowRejected`` with the rows that a 400 names."""
@@ -274,7 +265,7 @@ def connect(
     list_ids = account.prepare_lists(api, session, address, lists, known_lists or {})
     writer, _ = reading.sign_in(connection, attempts=1)
     custom, made = account.prepare_fields(api, fields)
-    return SendGrid(api, session, writer, address, list_ids, custom, made)
+    return SendGrid(api, session, writer, address, list_ids, custom, account.places(custom), made)
 
 
 def missing_rights(connection: Connection) -> list[str]:
