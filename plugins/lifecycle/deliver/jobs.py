@@ -59,12 +59,12 @@ where job_row.job_id = %(job_id)s and membership.person_id = job_row.person_id
 """
 
 STILL_OPEN = """
-select job_id, run_id, kind, list_name, coalesce(provider_job, '') as provider_job
+select job_id, run_id, kind, list_name, coalesce(provider_job, '') as provider_job, part_of
 from $delivery.job where account_id = %(account)s and status = 'submitted' order by job_id
 """
 
 DOUBTED = """
-select job_id, run_id, kind, list_name, provider_job
+select job_id, run_id, kind, list_name, provider_job, part_of
 from $delivery.job where account_id = %(account)s and status = 'doubted' and provider_job is not null order by job_id
 """
 
@@ -182,7 +182,8 @@ def _resolved(
     if outcome.status == "unknown":  # it is made again: what it has done already, a repetition finds
         outcome = Outcome("failed")
     people = _people(connection, job)
-    if outcome.status == "failed" and outcome.rejected_count >= len(people):  # it was carried out, and refused each row
+    if outcome.status == "failed" and job.part_of and outcome.rejected_count >= len(people):
+        # a half in which each row is refused was carried out; another job that failed goes again as a whole
         outcome = dataclasses.replace(outcome, status="completed")
     blamed = _blamed(destination, outcome, people)
     if blamed:

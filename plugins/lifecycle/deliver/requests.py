@@ -21,6 +21,7 @@ class Job:
     kind: str
     list_name: str | None
     provider_job: str
+    part_of: int | None = None
 
 
 MARK_UNCERTAIN = """
@@ -74,7 +75,7 @@ def intend(
             " values (%s, %s, %s, %s, %s, 'intended') returning job_id",
             [run_id, account_id, kind, list_name, part_of],
         ).fetchone()
-        job = Job(row[0] if row else 0, run_id, kind, list_name, "")
+        job = Job(row[0] if row else 0, run_id, kind, list_name, "", part_of)
         connection.execute(
             "insert into $delivery.job_row (job_id, run_id, person_id) select %s, %s, unnest(%s::uuid[])",
             [job.job_id, run_id, list(people)],
