@@ -30,7 +30,7 @@ LASTING = 0.8
 
 #: Models that nothing but the page reads.
 FIGURES = (
-    "int_delivered_messages", "contact_scenarios", "int_scenario_due_contacts", "int_scenario_contacts",
+    "contact_scenarios", "int_scenario_due_contacts", "int_scenario_contacts",
     "int_scenario_matches", "int_scenario_responses", "int_scenario_months", "contact_gap_daily", "contact_gap",
     "int_effect_memberships", "int_effect_experiments", "int_effect_sums", "audience_effects", "int_shop_persons",
     "stage_moves", "stage_daily_by_shop", "cohorts_by_shop", "engagement_by_stage", "engagement_daily",

@@ -178,6 +178,18 @@
     {%- endif -%}
 {%- endmacro %}
 
+{# Adds columns, by name and type, to a table that is never made again and was made without them. For a pre-hook. #}
+{% macro add_missing_columns(columns) -%}
+    {%- if is_incremental() -%}
+        {%- set known = adapter.get_columns_in_relation(this) | map(attribute="name") | list -%}
+        {%- set missing = [] -%}
+        {%- for name, type in columns.items() if name not in known -%}
+            {%- do missing.append(api.Column(name, type)) -%}
+        {%- endfor -%}
+        {%- if missing -%} {%- do alter_relation_add_remove_columns(this, missing, none) -%} {%- endif -%}
+    {%- endif -%}
+{%- endmacro %}
+
 {# Statistics for the planner, as soon as a table is filled. For a post-hook. #}
 {% macro analyze_if_all_is_new() -%}
     {%- if not is_partial() %} analyze {{ this }}

@@ -162,13 +162,24 @@ def changed(dice: random.Random, before: Documents, first_number: int) -> Docume
     customers[f"{shop}/{first_number}"] = _customer(dice, first_number, f"person{dice.randint(1, 220)}@example.com")
     contacts = _with_some_deleted(dice, before["sendgrid__contacts"])
     members = _with_some_deleted(dice, before["sendgrid__list_members"])
+    messages = {key: dict(message) for key, message in before["sendgrid__messages"].items()}
+    for key in dice.sample(sorted(messages), 200):
+        _open(dice, messages[key])
     return {
         **before,
         "woocommerce__orders": orders,
         "woocommerce__customers": customers,
         "sendgrid__contacts": contacts,
         "sendgrid__list_members": members,
+        "sendgrid__messages": messages,
     }
+
+
+def _open(dice: random.Random, message: dict[str, Any]) -> None:
+    """Message activity dates it by its latest event, which may be months after the delivery."""
+    if message["status"] == "delivered":
+        opened_at = _message(dice, 1)["last_event_time"]
+        message |= {"opens_count": 1, "last_event_time": max(opened_at, message["last_event_time"])}
 
 
 def _change_order(dice: random.Random, order: dict[str, Any]) -> None:

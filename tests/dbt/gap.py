@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from tests.dbt.documents import Documents, documents, message_key
+from tests.dbt.documents import OPT_IN_LISTS, Documents, documents, message_key
 from tests.dbt.recount import AUDIENCES, HOUSE_ZONE, Decision, Kept, Stay, is_plausible, uuid_of
 
 Rows = list[dict[str, Any]]
@@ -262,7 +262,8 @@ def is_recognised(scenario: Scenario, message: Message) -> bool:
 def of_stay(scenario: Scenario, person: Person, stay: Stay) -> list[Contact]:
     if scenario.channel != "email":
         return [Contact(stay.entered_on)]
-    during = [each for each in person.messages if stay.entered_on <= each.day <= (stay.left_on or RUN_DATE)]
+    first_day = stay.entered_on + DAY * (stay.list_name not in OPT_IN_LISTS.values())  # ours are filled overnight
+    during = [each for each in person.messages if first_day <= each.day <= (stay.left_on or RUN_DATE)]
     first = min((each.day for each in during), default=None)
     return [Contact(each.day, each.is_opened, each.is_clicked) for each in during if each.day == first]
 

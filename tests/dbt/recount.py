@@ -127,6 +127,15 @@ class Kept:
 
     stays: list[Stay] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
+    #: Message → the day on which it was first seen as delivered.
+    delivered_on: dict[str, date] = field(default_factory=dict)
+
+    def see(self, night: Night) -> None:
+        """Notice what was delivered; a message that is opened later was delivered when it was."""
+        for key, message in night.documents["sendgrid__messages"].items():
+            if message["status"] == "delivered":
+                day = _day(message["last_event_time"], HOUSE_ZONE)
+                self.delivered_on[key] = min(day, self.delivered_on.get(key, day))
 
     def deliver(self, run_date: date, decided: "Decided") -> None:
         """A night carries out what was decided."""
@@ -397,7 +406,7 @@ def is_plausible(email: str) -> bool:
 def decisions(counted: Counted, late: set[tuple[Any, ...]], kept: Kept) -> Decided:
     """What is decided of everybody who matches an audience; ``late`` entries are rule set, person, stage and day."""
     decided: Decided = {}
-    messages = _messages(counted.night)
+    messages = _messages(counted.night, kept)
     for key, person in counted.people.items():
         names = [name for name, rule in AUDIENCES.items() if _matches(counted, late, key, rule)]
         refusal = _refusal(counted, key)
@@ -450,12 +459,11 @@ def _refusal(counted: Counted, key: UUID) -> str | None:
     return None if state == "granted" else "no consent"
 
 
-def _messages(night: Night) -> dict[str, list[date]]:
+def _messages(night: Night, kept: Kept) -> dict[str, list[date]]:
     """Address → the days of the messages that reached it."""
     found: dict[str, list[date]] = defaultdict(list)
-    for message in night.documents["sendgrid__messages"].values():
-        if message["status"] == "delivered":
-            found[message["to_email"].strip().lower()].append(_day(message["last_event_time"], HOUSE_ZONE))
+    for key, day in kept.delivered_on.items():
+        found[night.documents["sendgrid__messages"][key]["to_email"].strip().lower()].append(day)
     return found
 
 

@@ -101,6 +101,7 @@ def built(new_database: NewDatabase, tmp_path_factory: pytest.TempPathFactory) -
         left_out = ["unit_test"] if number in TESTED else ["unit_test", "test"]
         options = [word for kind in left_out for word in ("--exclude-resource-type", kind)]
         assert house.dbt("build", *options, variables=variables(night)) == []
+        kept.see(night)
         counted = recount(night, versions)
         corrections = {} if is_whole else corrected(done[-1].counted, counted)
         known = {**(done[-1].corrections if done else {}), **corrections}

@@ -18,9 +18,9 @@
 #}
 with
     messages as (
-        select email, {{ business_day("last_event_at", literal(rules["timezone"])) }} as contacted_on
-        from {{ ref("int_esp_messages") }}
-        where not is_deleted and status = 'delivered'
+        select email, delivered_on as contacted_on
+        from {{ ref("int_delivered_messages") }}
+        where delivered_on is not null
     ),
 
     contacts as (

@@ -6,6 +6,7 @@
         on_schema_change="fail",
         full_refresh=false,
         indexes=[{"columns": ["message_id"], "unique": true}, {"columns": ["email"]}],
+        pre_hook="{{ add_missing_columns({'delivery_event_on': 'date', 'sent_on': 'date'}) }}",
         post_hook="{{ record_filling_sql() }}",
     )
 }}
@@ -22,6 +23,8 @@
 ] %}
 {%- set days = [
     "delivered_on",
+    "delivery_event_on",
+    "sent_on",
     "activity_opened_on",
     "opened_on",
     "machine_opened_on",
@@ -31,7 +34,8 @@
 
 {#
     Message activity dates a message by its latest event, so the day on which it was first seen is kept: the table outlives
-    a full refresh. After a change of SQL all documents are read again. A day in it only ever becomes an earlier one.
+    a full refresh. After a change of SQL all documents are read again. A day in it only ever becomes an earlier one, but for
+    that of the delivery, which the event of it decides; without one, the day on which the campaign was sent, if known.
 #}
 with
     activity as (
@@ -66,6 +70,10 @@ with
             events.category,
             cast(events.categories as {{ dbt.type_string() }}) as categories,
             {{ business_day("events.occurred_at", timezone) }} as occurred_on,
+            case
+                when campaigns.send_at <= events.occurred_at
+                then {{ business_day("campaigns.send_at", timezone) }}
+            end as sent_on,
             events.loaded_at
         from {{ ref("int_esp_events") }} as events
         left join
@@ -96,6 +104,8 @@ with
             cast(null as {{ dbt.type_string() }}) as category,
             cast(null as {{ dbt.type_string() }}) as categories,
             case when is_delivered then occurred_on end as delivered_on,
+            cast(null as date) as delivery_event_on,
+            cast(null as date) as sent_on,
             case when is_opened then occurred_on end as activity_opened_on,
             cast(null as date) as opened_on,
             cast(null as date) as machine_opened_on,
@@ -116,6 +126,8 @@ with
             category,
             categories,
             case when event = 'delivered' then occurred_on end as delivered_on,
+            case when event = 'delivered' then occurred_on end as delivery_event_on,
+            sent_on,
             null as activity_opened_on,
             case when event = 'open' and not is_machine_open then occurred_on end as opened_on,
             case when event = 'open' and is_machine_open then occurred_on end as machine_opened_on,
@@ -139,7 +151,8 @@ select
     {%- for text in texts %}
         case when max(case when is_deleted then 1 else 0 end) = 0 then max({{ text }}) end as {{ text }},
     {%- endfor %}
-    {%- for day in days %} min({{ day }}) as {{ day }}, {%- endfor %}
+    coalesce(min(delivery_event_on), {{ earlier_day("min(sent_on)", "min(delivered_on)") }}) as delivered_on,
+    {%- for day in days[1:] %} min({{ day }}) as {{ day }}, {%- endfor %}
     max(messages_loaded_at) as messages_loaded_at,
     max(events_loaded_at) as events_loaded_at
 from

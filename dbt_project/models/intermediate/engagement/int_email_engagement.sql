@@ -55,6 +55,7 @@ with
 
     messages as (
         select
+            message_id,
             email,
             status,
             opens,
@@ -71,7 +72,7 @@ with
         select
             messages.email,
             messages.occurred_on,
-            messages.status = 'delivered' as is_delivered,
+            false as is_delivered,
             -- message activity takes machines for people; events tell them apart, so they count instead
             messages.opens > 0
             and (first_events.email is null or messages.occurred_on < first_events.occurred_on) as is_opened,
@@ -82,6 +83,22 @@ with
             cast(null as timestamptz) as events_loaded_at
         from messages
         left join first_events on first_events.email = messages.email
+        union all
+        -- whatever happened to it later, a message was delivered once
+        select
+            messages.email,
+            delivered.delivered_on as occurred_on,
+            true as is_delivered,
+            false as is_opened,
+            false as is_opened_by_machine,
+            false as is_clicked,
+            false as is_bounced,
+            messages.loaded_at as messages_loaded_at,
+            null as events_loaded_at
+        from messages
+        inner join
+            {{ ref("int_delivered_messages") }} as delivered on delivered.message_id = messages.message_id
+        where messages.status = 'delivered' and messages.occurred_on is not null
         union all
         select
             email,

@@ -32,6 +32,8 @@ with
             membership.person_id,
             membership.list_name,
             membership.entered_on,
+            -- a night fills its list in the small hours of the day after
+            {{ add_days("membership.entered_on", 1) }} as works_from,
             case when membership.left_on < {{ run_date() }} then membership.left_on end as left_on
         from {{ source("delivery", "membership") }} as membership
         inner join persons on persons.person_id = membership.person_id
@@ -41,6 +43,7 @@ with
             persons.person_id,
             members.list_name,
             {{ business_day("members.created_at", literal(settings()["timezone"])) }} as entered_on,
+            {{ business_day("members.created_at", literal(settings()["timezone"])) }} as works_from,
             null as left_on
         from {{ ref("int_esp_list_members") }} as members
         inner join persons on persons.email = members.email
@@ -53,6 +56,7 @@ with
             carriers.channel,
             memberships.person_id,
             memberships.entered_on,
+            memberships.works_from,
             memberships.left_on
         from carriers
         inner join memberships on memberships.list_name = carriers.recognised_as
@@ -78,7 +82,7 @@ with
         inner join
             messages
             on messages.person_id = scenario_memberships.person_id
-            and messages.delivered_on >= scenario_memberships.entered_on
+            and messages.delivered_on >= scenario_memberships.works_from
             and (
                 messages.delivered_on <= scenario_memberships.left_on or scenario_memberships.left_on is null
             )
