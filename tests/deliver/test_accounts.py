@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
+from psycopg.types.json import Jsonb
 
 from demo.esp import Esp
 from lifecycle import deliver, plan
@@ -147,7 +148,7 @@ def test_a_warehouse_that_was_restored_writes_everybody_again(world: World) -> N
     for account_id, person_id, email, fields, lists in kept:
         world.database.execute(
             "insert into delivery.ledger values (%s, %s, %s, %s, true, now(), 1, %s)",
-            [person_id, email, plan.Jsonb(fields), lists, account_id],
+            [person_id, email, Jsonb(fields), lists, account_id],
         )
     for _ in range(2):
         world.whole_night()

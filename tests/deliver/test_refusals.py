@@ -224,13 +224,13 @@ def test_a_plan_that_is_too_old_is_made_anew_under_its_number(world: World) -> N
 
 def test_a_plan_that_is_made_anew_keeps_only_an_approval_of_the_same_limits(world: World) -> None:
     world.want(*crowd(2, "vip"))
-    guards = {"overall": {"max_created": 1}}
-    run_id = world.plan(**guards)
+    overall = {"max_created": 1}
+    run_id = world.plan(overall=overall)
     plan.record_approval(world.url, run_id, by="ada", is_approved=True)
-    plan.renew(world.url, run_id, rules(**guards))
+    plan.renew(world.url, run_id, rules(overall=overall))
     assert world.rows("select answer from delivery.run") == [("approved",)]
     world.want(*crowd(3, "vip"))
-    plan.renew(world.url, run_id, rules(**guards))
+    plan.renew(world.url, run_id, rules(overall=overall))
     assert world.rows("select answer from delivery.run") == [(None,)]
 
 

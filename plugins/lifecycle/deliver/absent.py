@@ -1,7 +1,9 @@
 """Contacts that are gone at the provider: whoever may not be written to is not made there again to say so."""
 
 import itertools
+from collections.abc import Iterator
 from datetime import date
+from uuid import UUID
 
 from lifecycle import warehouse
 from lifecycle.destinations import FindsContacts, Removes
@@ -33,7 +35,7 @@ def skip(connection: warehouse.Connection, destination: Removes, account_id: int
     """Write nothing for people of the plan who leave and whose contact is gone."""
     if not isinstance(destination, FindsContacts):
         return
-    people = iter(connection.execute(LEAVING, [run_id]).fetchall())
+    people: Iterator[tuple[UUID, str]] = iter(connection.execute(LEAVING, [run_id]).fetchall())
     while part := dict(itertools.islice(people, destination.max_removals)):
         gone = _absent(destination, part)
         values = {"account": account_id, "run_id": run_id, "run_date": run_date, "gone": list(gone)}
@@ -42,7 +44,7 @@ def skip(connection: warehouse.Connection, destination: Removes, account_id: int
                 connection.execute(statement, values)
 
 
-def _absent(destination: FindsContacts, people: dict[object, str]) -> dict[object, str]:
+def _absent(destination: FindsContacts, people: dict[UUID, str]) -> dict[UUID, str]:
     """Those whom the provider doesn't know, asked twice."""
     absent = people
     for _ in range(2):

@@ -160,7 +160,8 @@ class Settings(Section):
         """Name → type of every custom field that the provider has to know."""
         own = [column for audience in self.audiences.values() for column in audience.fields]
         columns = dict.fromkeys((*STANDARD_COLUMNS, *own))
-        return {CONTACTABLE_FIELD: "Text"} | {FIELD_PREFIX + column: CUSTOMER_COLUMNS[column] for column in columns}
+        fields: dict[str, FieldType] = {CONTACTABLE_FIELD: "Text"}
+        return fields | {FIELD_PREFIX + column: CUSTOMER_COLUMNS[column] for column in columns}
 
     def push_to(self) -> Esp | Destination:
         """Where the lists go: ``kind`` names the destination, ``connection`` how to reach it."""
