@@ -4,15 +4,15 @@ An import takes what it can: an attribute that the account doesn't have and a va
 invalid address goes to a file. Only an import that says so touches who is blocked.
 """
 
-import itertools
 import re
 import secrets
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
+from demo.brevo.rules import NAMES, Rules
 from demo.esp import Pace
 from lifecycle.testing import clock as clocks
 from lifecycle.testing.clock import Clock
@@ -57,13 +57,14 @@ class Process:
     status: str = "queued"
     polls: int = 0
     accepted: float = field(default_factory=time.time)
+    accepted_at: int = 0
     count: int = 0
     file: str | None = None
 
-    def shown(self, base_url: str) -> dict[str, Any]:
+    def shown(self, base_url: str, *, has_info: bool = True) -> dict[str, Any]:
         """The process as the API shows it; a completed one names the file of invalid addresses."""
         answer: dict[str, Any] = {"id": self.id, "name": "IMPORTUSER", "status": self.status}
-        if self.status == "completed":
+        if self.status == "completed" and has_info:
             answer["info"] = {"import": {"invalid_emails": base_url + self.file if self.file else None}}
         return answer
 
@@ -74,17 +75,29 @@ class Account:
 
     clock: Clock
     pace: Pace
+    rules: Rules
+    user_id: int = 1
     folders: dict[int, str] = field(default_factory=lambda: {1: "Your first folder"})
     lists: dict[int, tuple[str, int]] = field(default_factory=dict)
     attributes: dict[str, str] = field(default_factory=dict)
     contacts: dict[str, Contact] = field(default_factory=dict)
     processes: dict[int, Process] = field(default_factory=dict)
     files: dict[str, bytes] = field(default_factory=dict)
-    ids: Iterator[int] = field(default_factory=lambda: itertools.count(2))
+    last_id: int = 1
+
+    def __post_init__(self) -> None:
+        """Make the attributes that every account has."""
+        if self.rules.language is not None:
+            self.attributes |= dict.fromkeys(NAMES[self.rules.language], "text")
+
+    def next_id(self) -> int:
+        """A number that nothing has yet."""
+        self.last_id += 1
+        return self.last_id
 
     def add_list(self, name: str, folder_id: int = 1) -> int:
         """Make a list, whatever the names of the others, and return its id."""
-        number = next(self.ids)
+        number = self.next_id()
         self.lists[number] = (name, folder_id)
         return number
 
@@ -96,12 +109,12 @@ class Account:
         """The contact with an address, made if it is new."""
         key, now = email.strip().lower(), self.clock.stamp()
         if key not in self.contacts:
-            self.contacts[key] = Contact(next(self.ids), key, now, now)
+            self.contacts[key] = Contact(self.next_id(), key, now, now)
         return self.contacts[key]
 
     def submit(self, body: Mapping[str, Any], fault: Fault | None) -> Process:
         """Accept an import."""
-        process = Process(next(self.ids), body, fault, count=len(body["jsonBody"]))
+        process = Process(self.next_id(), body, fault, count=len(body["jsonBody"]), accepted_at=self.clock.stamp())
         self.processes[process.id] = process
         return process
 
@@ -126,10 +139,12 @@ class Account:
         kind = process.fault.kind if process.fault else ""
         if process.status != "queued" or kind == "job_stuck":
             return
+        if kind == "job_late" and process.fault and self.clock.stamp() < process.accepted_at + process.fault.seconds:
+            return
         if kind == "job_failed":
             process.status = "failed"
             return
-        refused = process.fault.rows if process.fault and kind == "rows_rejected" else 0
+        refused = process.fault.rows if process.fault and kind.startswith("rows_") else 0
         invalid = []
         for number, row in enumerate(process.body["jsonBody"]):
             email = str(row.get("email") or "")
@@ -138,8 +153,17 @@ class Account:
             else:
                 self._write(email, row.get("attributes") or {}, process.body)
         if invalid:
-            process.file = self.keep("\n".join(["email", *invalid]).encode())
+            rows = ["error", *("invalid email" for _ in invalid)] if kind == "rows_unnamed" else ["email", *invalid]
+            process.file = self.keep("\n".join(rows).encode())
+        if kind == "rows_expired" and process.file:
+            self.files.clear()
         process.status, process.body = "completed", {}
+
+    def release_jobs(self) -> None:
+        """Let stuck and late imports come to their end like any other."""
+        for process in self.processes.values():
+            if process.fault is not None and process.fault.kind in ("job_stuck", "job_late"):
+                process.fault, process.accepted = None, 0.0
 
     def keep(self, text: bytes) -> str:
         """Keep a file for download and return its path, which is the permission to read it."""

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from demo.brevo.account import EMAIL, Account
+from lifecycle.testing import clock as clocks
 from lifecycle.testing.faults import FAULT
 
 MOST_BYTES = 10_000_000
@@ -35,13 +36,15 @@ def refusal_body(status: int) -> object:
     return {"code": codes.get(status, "bad_request"), "message": f"refused with {status}"}
 
 
-async def get_account(_request: Request, _account: Account) -> Response:
+async def get_account(_request: Request, account: Account) -> Response:
     """Show whose account it is."""
+    number = account.user_id
+    ids = {"organization_id": f"{number:024x}", "user_id": number, "enterprise": False}
     holder = {"email": "owner@example.com", "firstName": "Ada", "lastName": "Lovelace", "companyName": "Demo"}
     address = {"street": "1 Main Street", "city": "Springfield", "zipCode": "00000", "country": "USA"}
     plan = [{"type": "free", "credits": 300, "creditsType": "sendLimit"}]
     relay = {"enabled": False, "data": {"userName": "owner@example.com", "relay": "smtp.example.com", "port": 587}}
-    return _json({**holder, "address": address, "plan": plan, "relay": relay})
+    return _json({**ids, **holder, "address": address, "plan": plan, "relay": relay})
 
 
 async def get_folders(request: Request, account: Account) -> Response:
@@ -52,7 +55,7 @@ async def get_folders(request: Request, account: Account) -> Response:
 
 async def post_folder(request: Request, account: Account) -> Response:
     """Create a folder; another may have the same name."""
-    number = next(account.ids)
+    number = account.next_id()
     account.folders[number] = _name(await _body(request))
     return _json({"id": number}, 201)
 
@@ -118,9 +121,28 @@ async def get_process(request: Request, account: Account) -> Response:
 
 async def get_processes(request: Request, account: Account) -> Response:
     """Show a page of the imports."""
-    numbers = [process.id for process in account.processes.values() if account.poll(process.id)]
-    address = str(request.base_url).rstrip("/")
-    return _page(request, "processes", [account.processes[number].shown(address) for number in numbers], PAGE)
+    base, has_info = str(request.base_url).rstrip("/"), account.rules.listing_has_info
+    rows = [account.poll(number) or each for number, each in account.processes.items()]
+    return _page(request, "processes", [each.shown(base, has_info=has_info) for each in rows], PAGE)
+
+
+async def get_blocked(request: Request, account: Account) -> Response:
+    """Show a page of those who are blocked, or were between two days, both included."""
+    days = [request.query_params.get(name, default) for name, default in (("startDate", ""), ("endDate", "9"))]
+    if (days[0] == "") != (days[1] == "9"):
+        raise Refusal(400, "invalid_parameter", "startDate and endDate go together")
+    rows = [
+        {
+            "id": each.id,
+            "email": each.email,
+            "senderEmail": "",
+            "reason": {"code": "unsubscribedViaEmail", "message": "Unsubscribed via email"},
+            "blockedAt": clocks.iso(each.modified_at),
+        }
+        for each in account.contacts.values()
+        if each.is_blocked and days[0] <= clocks.iso(each.modified_at)[:10] <= days[1]
+    ]
+    return _page(request, "contacts", rows, (50, 100))
 
 
 async def get_members(request: Request, account: Account) -> Response:
@@ -169,6 +191,7 @@ async def download(request: Request, account: Account) -> Response:
 
 ANSWERS: Mapping[tuple[str, str], Answer] = {
     ("GET", "/v3/account"): get_account,
+    ("GET", "/v3/smtp/blockedContacts"): get_blocked,
     ("GET", "/v3/contacts"): get_contacts,
     ("GET", "/v3/contacts/folders"): get_folders,
     ("POST", "/v3/contacts/folders"): post_folder,

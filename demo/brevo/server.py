@@ -1,6 +1,7 @@
 """The Brevo account as one object: its server, and Python access to what it holds."""
 
-from collections.abc import Iterable
+import pickle
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
@@ -13,10 +14,18 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from demo.brevo.account import Account
 from demo.brevo.answers import Refusal, refusal_body, routes
+from demo.brevo.rules import Rules, limited
 from demo.esp import Pace
+from demo.esp.accounts import by_key
 from lifecycle.testing.clock import Clock
-from lifecycle.testing.faults import Faults, controlled
+from lifecycle.testing.faults import FAULT, Faults, controlled
 
+#: What the API says, with 401, as quoted by many who met it; help.brevo.com, "Authorize IP addresses".
+IP_NOT_ALLOWED = (
+    "We have detected you are using an unrecognised IP address 203.0.113.9. If you performed this action make sure to"
+    " add the new IP address in this link: https://app.brevo.com/security/authorised_ips"
+)
+STATE = ("folders", "lists", "attributes", "contacts", "processes", "files", "last_id")
 KINDS = {"Text": "text", "Number": "float", "Date": "date"}
 
 
@@ -30,13 +39,31 @@ class Brevo:
         read_only_key: str = "xkeysib-demo-read-only",
         now: datetime | None = None,
         pace: Pace | None = None,
+        rules: Rules | None = None,
+        user_id: int = 1,
     ) -> None:
         self.clock = Clock(now)
         self.faults = Faults()
-        self.account = Account(self.clock, pace or Pace())
+        self.rules = rules or Rules()
+        self.keys = {key: True, read_only_key: False}
+        self.accounts: list[tuple[Callable[[str], bool], ASGIApp]] = []
+        self.account = Account(self.clock, pace or Pace(), self.rules, user_id)
         server = Starlette(routes=routes(self.account), exception_handlers={Refusal: _refuse})
-        authorized_server = _authorized(server, {key: True, read_only_key: False})
-        self.app = _named_as_brevo_does(controlled(authorized_server, self.faults, self.clock, refusal_body))
+        authorized_server = _authorized(limited(server, self.rules), self.keys)
+        own = _named_as_brevo_does(controlled(authorized_server, self.faults, self.clock, refusal_body))
+        self.app = by_key(self.accounts, own, "api-key")
+
+    def add_account(self, key: str, **options: Any) -> "Brevo":
+        """Make another account behind the same address, which another key opens; it has a state of its own."""
+        named = {"read_only_key": f"{key}-read-only", "user_id": len(self.accounts) + 2}
+        other = Brevo(key=key, **{"pace": self.account.pace, **named, **options})
+        other.account.last_id = 1_000 * (len(self.accounts) + 1)
+        self.accounts.append((other.knows, other.app))
+        return other
+
+    def knows(self, name: str) -> bool:
+        """Say whether this is one of the account's keys, or of its files."""
+        return name in self.keys or name in self.account.files
 
     def add_list(self, name: str) -> int:
         """Create a list and return its id; one that exists keeps its id."""
@@ -58,14 +85,48 @@ class Brevo:
         number = self.lists()[name]
         self.account.lists[number] = (new_name, self.account.lists[number][1])
 
+    def delete_list(self, name: str) -> None:
+        """Delete a list; its contacts stay."""
+        number = self.lists()[name]
+        del self.account.lists[number]
+        for contact in self.account.contacts.values():
+            contact.list_ids.discard(number)
+
+    def delete_field(self, name: str) -> None:
+        """Delete an attribute with its values."""
+        del self.account.attributes[name]
+        for contact in self.account.contacts.values():
+            contact.attributes.pop(name, None)
+
+    def delete_contact(self, email: str) -> None:
+        """Delete a contact; one that comes again has another id."""
+        del self.account.contacts[email]
+
+    def leave_list(self, name: str, email: str) -> None:
+        """Take a contact off a list."""
+        self.account.contacts[email].list_ids.discard(self.lists()[name])
+
+    def snapshot(self) -> bytes:
+        """Return the whole state of the account, for `restore`."""
+        return pickle.dumps({name: getattr(self.account, name) for name in STATE})
+
+    def restore(self, snapshot: bytes) -> None:
+        """Take the account back to what it was."""
+        for name, value in pickle.loads(snapshot).items():  # noqa: S301 - our own
+            setattr(self.account, name, value)
+
     def block(self, email: str) -> None:
         """Block a contact for e-mail, as when it unsubscribes."""
         contact = self.account.contact(email)
         contact.is_blocked, contact.modified_at = True, self.clock.stamp()
 
     def finish_jobs(self) -> None:
-        """Carry out every waiting import now; stuck ones stay."""
+        """Carry out every waiting import now; stuck and late ones stay."""
         self.account.finish_jobs(at_once=True)
+
+    def release_jobs(self) -> None:
+        """Let stuck and late imports come to their end like any other."""
+        self.account.release_jobs()
 
     def contacts(self) -> dict[str, dict[str, Any]]:
         """Return all contacts by address, as the API shows them."""
@@ -95,6 +156,9 @@ def _authorized(app: ASGIApp, keys: dict[str, bool]) -> ASGIApp:
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         may_write = keys.get(Headers(scope=scope).get("api-key", ""))
         status = 401 if may_write is None else 403 if not may_write and scope["method"] != "GET" else None
+        if (fault := scope[FAULT]) is not None and fault.kind == "ip_not_allowed":
+            await JSONResponse({"code": "unauthorized", "message": IP_NOT_ALLOWED}, 401)(scope, receive, send)
+            return
         if status is None or scope["path"].startswith("/_files/"):
             await app(scope, receive, send)
         else:
