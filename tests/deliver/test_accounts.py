@@ -8,6 +8,7 @@ from psycopg.types.json import Jsonb
 from demo.esp import Esp
 from lifecycle import deliver, plan
 from lifecycle.errors import GuardTripped
+from lifecycle.testing.faults import Fault
 from tests.deliver.support import ADA, BEN, EVE, STAGE, crowd
 from tests.world import AT_ONCE, KEY, LEFT, RUN_DATE, Person, World
 
@@ -167,3 +168,9 @@ def test_whoever_is_suppressed_after_the_plan_joins_nothing_and_leaves(world: Wo
     world.deliver(run_id)
     assert world.held() == {BEN: (LEFT, [])}
     assert world.rows("select run_date from delivery.run where delivered_at is not null") == [(RUN_DATE,)] * 2
+
+
+def test_a_key_that_may_not_read_suppressions_still_writes(world: World) -> None:
+    world.esp.faults.add(Fault("forbidden", path="/suppression/|/asm/", times=None))
+    world.want(Person(ADA, ["vip"]))
+    assert world.deliver(world.plan())["confirmed"] == 1

@@ -126,7 +126,11 @@ RUN = "select account_id, run_date from $delivery.run where run_id = %s"
 KNOWN_LISTS = """
 select list.list_name, list.provider_id, last.found,
     last.run_id is null or last.missing > 0 or last.different > 0
-        or last.run_id < (select max(run_id) from $delivery.job where job.account_id = list.account_id) as is_unread
+        or last.run_id < (select max(run_id) from $delivery.job where job.account_id = list.account_id)
+        or exists (
+            select from $delivery.doubt
+            where doubt.account_id = list.account_id and reason = 'warehouse restored' and noticed_at > last.read_at
+        ) as is_unread
 from $delivery.list
 left join lateral (
     select * from $delivery.reconciliation as read

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 from lifecycle.destinations import (
     DescribesAccount,
     DestinationKind,
-    FindsContacts,
     ListsMembers,
     ListsSuppressions,
     Removes,
@@ -40,7 +39,7 @@ def _missing_rights(_: Destination | Esp, connection: Connection) -> list[str]:
 DESTINATION = DestinationKind(
     "brevo",
     Destination,
-    frozenset({Upserts, Removes, ListsMembers, DescribesAccount, FindsContacts, ListsSuppressions}),
+    frozenset({Upserts, Removes, ListsMembers, DescribesAccount, ListsSuppressions}),
     _connect,
     _missing_rights,
 )

@@ -149,16 +149,9 @@ class Brevo:
             return {email for email in wanted if int(list_id) in self._lists_of(email)}
         return wanted & {held.email for held in self.contacts(list_name)} if count else set()
 
-    def existing(self, emails: Sequence[str]) -> set[str]:
-        """``GET /v3/contacts/{identifier}``, contact by contact."""
-        return {email.lower() for email in emails if self._contact(email) is not None}
-
-    def _contact(self, email: str) -> Any:
-        find = partial(self.api.get_contact_info, email, identifier_type="email_id")
-        return if_found(lambda: call("GET /v3/contacts/{identifier}", find))
-
     def _lists_of(self, email: str) -> Sequence[int]:
-        contact = self._contact(email)
+        find = partial(self.api.get_contact_info, email, identifier_type="email_id")
+        contact = if_found(lambda: call("GET /v3/contacts/{identifier}", find))
         list_ids: list[int] = [] if contact is None else answer_part(contact, "listIds", list)
         return list_ids
 
