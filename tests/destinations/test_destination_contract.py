@@ -5,6 +5,7 @@ import pytest
 from lifecycle.destinations import (
     CountsMembers,
     DescribesAccount,
+    FindsContacts,
     ListsMembers,
     ListsSuppressions,
     Removes,
@@ -17,7 +18,15 @@ from lifecycle.testing.providers import provider_at
 from lifecycle.testing.server import AppHost
 from tests.destinations.providers import BREVO, PROVIDERS, SENDGRID
 
-CAN: tuple[type, ...] = (Upserts, Removes, ListsMembers, CountsMembers, DescribesAccount, ListsSuppressions)
+CAN: tuple[type, ...] = (
+    Upserts,
+    Removes,
+    ListsMembers,
+    CountsMembers,
+    DescribesAccount,
+    FindsContacts,
+    ListsSuppressions,
+)
 
 
 class TestSendGrid(DestinationContract, AccountContract, SuppressionContract):
