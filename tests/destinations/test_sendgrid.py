@@ -4,7 +4,7 @@ import orjson
 import pytest
 
 from demo.esp.jobs import keep_file
-from lifecycle.destinations import Outcome
+from lifecycle.destinations import FindsContacts, Outcome
 from lifecycle.destinations.sendgrid.refusals import rejected_rows
 from lifecycle.errors import RetryLater, RowRejected
 from lifecycle.testing.providers import ADA, BEN, EVE, EVERYTHING, Provider, finished, remove, write
@@ -46,6 +46,15 @@ def test_a_custom_field_that_is_not_known_there_yet_is_waited_for(provider: Prov
     provider.server.store.run("delete from field where name = 'lifecycle_stage'")
     with pytest.raises(RetryLater, match="not known there yet"):
         destination.upsert([contact], [])
+
+
+@only_sendgrid
+def test_contacts_that_are_there_are_known_from_those_that_are_not(provider: Provider) -> None:
+    destination, longest = provider.connect(), f"{'x' * 60}@{'y' * 50}.example.com"
+    assert isinstance(destination, FindsContacts)
+    write(destination, {ADA: {}}, "VIP")
+    assert destination.existing([ADA, BEN, longest]) == {ADA, longest}
+    assert destination.existing([BEN]) == set()
 
 
 @only_sendgrid
