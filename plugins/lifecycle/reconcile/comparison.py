@@ -14,7 +14,10 @@ READ_BACK = "create temporary table read_back (contact_id text, email text, fiel
 #: A field without a value: absent, or as it is emptied where a type knows no null.
 VALUE = """nullif(nullif(nullif(nullif({}, 'null'), '""'), '0'), '"1970-01-01"')"""
 
-# Who is not certain may be there or not. The provider cuts a text at 1,000 characters.
+#: Providers cut texts: a reserved field at this length at the earliest, a field of ours at 1,000 characters.
+SHORTEST_CUT = 50
+
+# Who is not certain may be there or not. A number in a field that is a text there is the same in words.
 COMPARED = """
 create temporary table compared on commit drop as
 with ours as (
@@ -36,9 +39,10 @@ both_sides as (
 select *,
     case when is_there and is_in_ledger and expected_fields <> remote_fields then array(
         select key from jsonb_each(expected_fields || remote_fields) as both_fields
-        where case when jsonb_typeof(expected_fields -> key) = 'string'
-                then to_jsonb(left(expected_fields ->> key, 1000)) is distinct from remote_fields -> key
-                else expected_fields -> key is distinct from remote_fields -> key end
+        where expected_fields -> key is distinct from remote_fields -> key
+            and expected_fields ->> key is distinct from remote_fields ->> key
+            and not coalesce(length(remote_fields ->> key) >= {shortest_cut}
+                and starts_with(expected_fields ->> key, remote_fields ->> key), false)
             and {expected} is distinct from {remote}
         order by key
     ) else '{{}}' end as differing,
@@ -81,6 +85,7 @@ def compare(connection: warehouse.Connection, contacts: Iterable[RemoteContact],
     statement = COMPARED.format(
         persons=PERSONS if has_persons else NOBODY,
         fields=FIELDS,
+        shortest_cut=SHORTEST_CUT,
         expected=VALUE.format("expected_fields -> key"),
         remote=VALUE.format("remote_fields -> key"),
     )
