@@ -126,12 +126,13 @@ def doubt_what_is_gone(connection: warehouse.Connection, account_id: int, there:
     _doubt_restored(connection)
     if there is None:
         return
-    list_ids = {each.id for each in there.lists}
+    # by their ids alone: what a field is called there is the destination's business
+    list_ids, field_ids = {each.id for each in there.lists}, {*there.fields.values()}
     for name, key in _ids(connection, "list", account_id).items():
         if key not in list_ids:
             _forget(connection, account_id, FORGET_LIST, "list deleted", name)
     for name, key in _ids(connection, "field", account_id).items():
-        if there.fields.get(name) != key:
+        if key not in field_ids:
             _forget(connection, account_id, FORGET_FIELD, "field deleted", name)
 
 
