@@ -225,3 +225,28 @@ def test_what_another_destination_confirmed_does_not_count(world: World) -> None
     another = rules().model_copy(update={"destination": Destination(kind="brevo", connection="brevo")})
     run_id = plan.run(world.url, RUN_DATE, another)
     assert world.planned(run_id)[ADA]["add_lists"] == ["VIP"]
+
+
+def test_a_former_list_is_not_mistaken_for_the_audience_of_its_name(world: World) -> None:
+    world.lists["vip"] = "at_risk"
+    world.want(Person(ADA, ["vip"]))
+    world.night()
+    world.lists["vip"] = "VIP"
+    world.want(Person(ADA, ["vip"]))
+    figures = "select audience, list_name, added, removed, is_removed from delivery.audience where run_id = %s"
+    assert {row for row in world.rows(figures, world.plan()) if any(row[2:])} == {
+        ("vip", "VIP", 1, 0, False),
+        ("list at_risk", "at_risk", 0, 1, True),
+    }
+
+
+def test_an_audience_that_left_two_lists_behind_has_a_row_for_each(world: World) -> None:
+    world.want(Person(ADA, ["vip"]))
+    world.night()
+    world.lists["vip"] = "Best"
+    world.plan()
+    world.run("update delivery.ledger set lists = '{Best,VIP}'")
+    del world.lists["vip"]
+    world.want()
+    figures = "select audience, removed from delivery.audience where run_id = %s and is_removed"
+    assert sorted(world.rows(figures, world.plan())) == [("list Best", 1), ("list VIP", 1)]

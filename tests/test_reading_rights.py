@@ -17,12 +17,25 @@ COUNTS = [
     "delivery.run",
     "delivery.audience",
     "delivery.reject_counts",
+    "delivery.reconciliation",
+    "delivery.doubt",
     "raw.pull",
     "raw.deletion_check",
     "raw.reject_counts",
     "quality.result",
 ]
-PERSONAL = ["delivery.decision", "delivery.plan", "delivery.ledger", "delivery.reject", "delivery.audit", "raw.reject"]
+PERSONAL = [
+    "delivery.account",
+    "delivery.decision",
+    "delivery.plan",
+    "delivery.ledger",
+    "delivery.membership",
+    "delivery.job_row",
+    "delivery.drift",
+    "delivery.reject",
+    "delivery.audit",
+    "raw.reject",
+]
 PERSON = UUID(int=7)
 RUNS = """
 insert into delivery.account (destination, is_current) values ('sendgrid', true);

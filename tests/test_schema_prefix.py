@@ -17,7 +17,7 @@ from lifecycle.page.filters import Filters
 from lifecycle.page.marts import Marts
 from lifecycle.settings import EXPECTATIONS
 from lifecycle.testing.server import AppHost
-from tests.world import LISTS, RULESET, RUN_DATE, Person, World
+from tests.world import LISTS, RULESET, RUN_DATE, Person, World, rules
 
 LIFECYCLE = Path(__file__).parents[1] / "plugins" / "lifecycle"
 PREFIX = "crm_"
@@ -137,7 +137,7 @@ def test_a_night_with_a_prefix_leaves_the_schemas_without_one_alone(
     assert world.held() == {ADA.email: ({"lifecycle_stage": "active"}, ["VIP"])}
     with warehouse.acting_as(database_url, "lifecycle_figures") as connection:
         filters = Filters(RUN_DATE, RUN_DATE, "all", RULESET, "stage", "en")
-        shown = deliveries.read(Marts.of(connection), filters)
+        shown = deliveries.read(Marts.of(connection), rules(), filters)
     assert sorted(each.list_name for each in shown.audiences) == sorted(LISTS.values())
 
     moved = ("raw.woocommerce__orders", "delivery.run", "delivery.ledger", "delivery.job")

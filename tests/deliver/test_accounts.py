@@ -100,6 +100,7 @@ def test_another_account_has_a_ledger_of_its_own(world: World, *, may_read: bool
     world.host.app, world.esp = first.app, first
     world.whole_night()
     assert first.members("VIP") == {"p0@example.com"}
+    assert world.rows(DOUBTS)[:2] == [("new account", None, 3), ("new account", None, 0)]
 
 
 def test_a_plan_for_one_account_is_not_sent_to_another(world: World) -> None:

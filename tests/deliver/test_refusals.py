@@ -243,5 +243,5 @@ def test_an_audience_that_was_taken_out_of_the_file_is_in_the_plan_the_guards_an
     assert plan.stopped_by(world.url, run_id) == "list 'VIP' is no longer in the file: its 2 people would leave"
     figures = "select audience, list_name, removed, is_removed from delivery.audience where run_id = %s and removed > 0"
     assert world.rows(figures, run_id) == [("vip", "VIP", 2, True)]
-    assert "| vip | 0 | 0 | 2 |" in plan.question(world.url, run_id)
+    assert "| vip (no longer in the file) | 0 | 0 | 2 |" in plan.question(world.url, run_id)
     assert deliver.figures(world.database, run_id)["planned"] == 2

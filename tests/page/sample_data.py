@@ -195,6 +195,10 @@ ROWS: dict[str, list[tuple[Any, ...]]] = {
             "at least 9",
         ),
         (LAST, "raw", "pull/north/orders", "stream_was_read", None, "critical", True, "1", "1"),
+        (
+            date(2017, 12, 30), "read_back", "Lifecycle: at risk", "contacts_as_confirmed", None, "warning", False,
+            "9 of 101 contacts differ", "a share of at most 0.01",
+        ),
     ],
     "raw.pull": [
         ("north", "orders", LAST, "2017-12-31", "2017-12-31", 1, 4061, 512, "2017-12-30 12:00+00"),
@@ -206,14 +210,27 @@ ROWS: dict[str, list[tuple[Any, ...]]] = {
 DELIVERIES = """
 insert into delivery.account (destination, is_current) values ('sendgrid', true);
 insert into delivery.run
-    (run_date, destination, account_id, delivered_at, stopped_by, answer, answered_by, summary)
+    (run_date, planned_at, destination, account_id, delivered_at, stopped_by, answer, answered_by, summary)
 values
-    ('2017-12-30', 'sendgrid', 1, now(), null, null, null,
+    ('2017-12-30', '2017-12-31 03:30+00', 'sendgrid', 1, now(), null, null, null,
      '{"delivery": {"planned": 90, "sent": 88, "confirmed": 87, "rejected": 1}}'),
-    ('2017-12-31', 'sendgrid', 1, null, 'at_risk: too many', 'rejected', 'somebody@example.com', null);
+    ('2017-12-31', '2018-01-01 03:30+00', 'sendgrid', 1, null, 'at_risk: too many', 'rejected', 'somebody@example.com',
+     null);
 insert into delivery.audience values
-    (1, 'at_risk', 'Lifecycle: at risk', 100, 10, '{}', 0, 100, 0, 0),
-    (2, 'at_risk', 'Lifecycle: at risk', 125, 12, '{"suppressed": 8}', 0, 31, 6, 94);
+    (1, 'at_risk', 'Lifecycle: at risk', 100, 10, '{}', 0, 100, 0, 0, false),
+    (2, 'at_risk', 'Lifecycle: at risk', 125, 12, '{"suppressed": 8}', 0, 31, 6, 94, false),
+    (2, 'list at_risk', 'at_risk', 0, 0, '{}', 0, 0, 77, 0, true);
+insert into delivery.reconciliation (run_id, account_id, list_name, expected, found, missing, extra, different)
+values (1, 1, 'Lifecycle: at risk', 100, 101, 2, 3, 4), (1, 1, 'Lifecycle: lost', 55, 55, 0, 0, 0);
+insert into delivery.doubt (account_id, noticed_at, reason, name, persons)
+values
+    (1, '2017-12-30 23:30+00', 'new account', null, 1100),
+    (1, '2018-01-01 02:00+00', 'list deleted', 'Lifecycle: at risk', 200),
+    (1, '2018-01-01 02:00+00', 'field deleted', 'lifecycle_orders', 300),
+    (1, '2018-01-01 02:00+00', 'warehouse restored', null, 4000),
+    (1, '2018-01-01 03:40+00', 'job pending', null, 30),
+    (1, '2018-01-01 03:50+00', 'job pending', null, 31),
+    (1, '2018-01-01 04:00+00', 'list differs', '<b>Lost</b>', 5);
 """
 
 

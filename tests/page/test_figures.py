@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
+from lifecycle import warehouse
+from lifecycle.page.locales import DASH
 from tests.page.conftest import Site
 
 DECEMBER = "?from=2017-12-01&to=2017-12-31"
@@ -139,9 +141,60 @@ def test_audiences_and_deliveries_tell_what_was_planned_and_sent(site: Site) -> 
         *("Lifecycle: at risk", "125", "+25", "+25", "31", "6", "12", "0"),
         "unsubscribed, bounced or reported as spam: 8",
     ]
-    runs = page.rows("audiences", 1)[1:]
+    runs = page.rows("audiences", -1)[1:]
     assert runs[0][1] == "Stopped by at_risk: too many: rejected."
     assert runs[1] == ["30 Dec 2017", "delivered", "90", "88", "87", "1"]
+
+
+def test_a_list_that_is_no_longer_configured_stands_apart_from_the_audience_of_its_name(site: Site) -> None:
+    page = site.shown("/")
+    assert len(page.rows("audiences")) == 2
+    assert page.rows("audiences", 1) == [["List", "People who leave"], ["at_risk", "77"]]
+
+
+def test_lists_that_were_read_back_are_compared_with_what_was_confirmed(site: Site) -> None:
+    page = site.shown("/")
+    assert page.rows("audiences", 2)[1:] == [
+        ["Lifecycle: at risk", "100", "101", "2", "3", "4", "warning"],
+        ["Lifecycle: lost", "55", "55", "0", "0", "0", DASH],
+    ]
+    assert "After the night of 30 Dec 2017, 1 of 2 lists was not as confirmed." in page.section("audiences")
+    assert "Nach dem nächtlichen Lauf vom 30.12.2017 war 1 von 2 Listen nicht wie bestätigt." in (
+        site.shown("/?lang=de").section("audiences")
+    )
+
+
+def test_lists_that_are_all_as_confirmed_say_so(own_site: Site) -> None:
+    with warehouse.connect(own_site.url) as connection:
+        connection.execute("update delivery.reconciliation set missing = 0, extra = 0, different = 0")
+        connection.execute("delete from quality.result")
+    page = own_site.shown("/")
+    assert "After the night of 30 Dec 2017, every list was as confirmed." in page.section("audiences")
+    assert page.rows("audiences", 2)[1][-1] == DASH
+
+
+def test_doubts_tell_what_happened_and_which_plan_has_the_people_again(site: Site) -> None:
+    rows = site.shown("/").rows("audiences", 3)
+    assert rows[0] == ["Noticed on", "Event", "People", "In the plan of"]
+    assert [(row[0], row[2], row[3]) for row in rows[1:]] == [
+        ("1 Jan 2018", "61", "next night"),
+        ("1 Jan 2018", "5", "next night"),
+        ("1 Jan 2018", "300", "31 Dec 2017"),
+        ("1 Jan 2018", "200", "31 Dec 2017"),
+        ("1 Jan 2018", "4,000", "31 Dec 2017"),
+        ("31 Dec 2017", "1,100", "30 Dec 2017"),
+    ]
+    events = [row[1] for row in rows[1:]]
+    assert events[1].startswith("The list “<b>Lost</b>” was not as the email provider had confirmed.")
+    assert events[3].startswith("The list “Lifecycle: at risk” was deleted at the email provider.")
+    german = [row[1] for row in site.shown("/?lang=de").rows("audiences", 3)[1:]]
+    assert german[2] == "Das Feld „lifecycle_orders“ wurde im Versandsystem gelöscht. Es wird wieder gefüllt."
+
+
+def test_doubts_of_a_range_are_those_that_its_plans_had_to_repair(site: Site) -> None:
+    rows = site.shown("/?from=2017-12-30&to=2017-12-30").rows("audiences", 2)
+    assert [row[2] for row in rows[1:]] == ["1,100"]
+    assert "Doubts" not in site.shown("/?from=2017-12-20&to=2017-12-29").section("audiences")
 
 
 def test_an_approver_is_not_named(site: Site) -> None:
@@ -161,9 +214,13 @@ def test_days_without_a_campaign_say_so(site: Site) -> None:
 
 def test_quality_names_what_did_not_pass(site: Site) -> None:
     page = site.shown("/")
-    assert "1 check failed" in page.section("quality")
+    assert "2 checks failed" in page.section("quality")
     assert "orders_volume/north: new_orders_are_as_many_as_usual (new)" in page.rows("quality")[1]
-    assert ["31 Dec 2017", "raw", "1", "1", "0"] in page.rows("quality", 1)
+    assert "Lists that were read back: Lifecycle: at risk" in page.rows("quality")[2]
+    assert page.rows("quality", 1)[1:] == [
+        ["31 Dec 2017", "Data that was read", "1", "1", "0"],
+        ["30 Dec 2017", "Lists that were read back", "0", "1", "0"],
+    ]
 
 
 def test_a_source_that_the_last_night_has_not_read_is_warned_of(site: Site) -> None:

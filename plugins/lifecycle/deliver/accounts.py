@@ -86,8 +86,9 @@ def meet(connection: warehouse.Connection, destination: Destination) -> tuple[in
             "update $delivery.account set is_current = true, identity = coalesce(%s, identity) where account_id = %s",
             [described.identity if described else None, account_id],
         )
-    if account_id != before:
-        log.warning("another account of %s than before: number %d", destination.name, account_id)
+        if account_id != before:
+            row = connection.execute("select count(*) from $delivery.ledger where account_id = %s", [before]).fetchone()
+            record_doubt(connection, account_id, "new account", None, int(row[0]) if row else 0)
     return account_id, described
 
 

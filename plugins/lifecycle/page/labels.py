@@ -91,6 +91,38 @@ EXCLUSIONS = {
     "capped": translatable("contact cap reached"),
     "held out": translatable("in another audience's control group"),
 }
+DOUBTS = {
+    "new account": translatable(
+        "The connection opens another account at the email provider than before."
+        " What the former account had confirmed does not count there."
+    ),
+    "list deleted": translatable(
+        "The list “%s” was deleted at the email provider. Those who still belong to it are put on it again."
+    ),
+    "field deleted": translatable("The field “%s” was deleted at the email provider. It is filled again."),
+    "list differs": translatable(
+        "The list “%s” was not as the email provider had confirmed. It is brought up to date again."
+    ),
+    "job pending": translatable(
+        "A request was pending at the email provider for too long, so its result is unknown."
+        " Its changes are planned again."
+    ),
+    "warehouse restored": translatable(
+        "The warehouse was restored or moved, so what was sent afterwards is unknown. All contacts are sent again."
+    ),
+}
+OUTCOMES = {
+    "passed": translatable("passed"),
+    "warning": translatable("warning"),
+    "critical": translatable("critical"),
+}
+READ_BACK = "read_back"
+GATES = {
+    "raw": translatable("Data that was read"),
+    "dbt": translatable("Models"),
+    "marts": translatable("Figures"),
+    READ_BACK: translatable("Lists that were read back"),
+}
 APPROVALS = {
     "approved": translatable("approved"),
     "rejected": translatable("rejected"),
@@ -116,6 +148,8 @@ EVENTS = {
     "sent: remove": translatable("removal sent to the email provider"),
     "answered: completed": translatable("confirmed by the email provider"),
     "answered: failed": translatable("failed at the email provider"),
+    "answered: doubted": translatable("no result from the email provider in time: planned again"),
+    "answered: split": translatable("rejected in part without names: sent again in halves"),
     "refused": translatable("rejected by the email provider"),
 }
 STATEMENTS = {

@@ -1,11 +1,13 @@
 """What figures mean, in a sentence."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 
-from lifecycle.page.figures.deliveries import Run
+from lifecycle.page.figures.deliveries import Doubt, ReadBack, Run
 from lifecycle.page.figures.effects import Effect
 from lifecycle.page.figures.gap import ScenarioResult, Worth
-from lifecycle.page.labels import APPROVALS, RECOGNITION, REVENUE, TRIGGERS
+from lifecycle.page.figures.nights import Failure
+from lifecycle.page.labels import APPROVALS, DOUBTS, GATES, READ_BACK, RECOGNITION, REVENUE, TRIGGERS
 from lifecycle.page.locales import DASH, MINUS, Locale
 
 
@@ -115,3 +117,31 @@ def guard(run: Run, locale: Locale) -> str:
         return ""
     approval = locale.label(APPROVALS, run.answer) if run.answer else locale.text("waiting for approval")
     return locale.text("Stopped by %(guards)s: %(answer)s.") % {"guards": run.stopped_by, "answer": approval}
+
+
+def doubt(noticed: Doubt, locale: Locale) -> str:
+    """What could no longer be relied on, and what becomes of it."""
+    text = locale.label(DOUBTS, noticed.reason)
+    return text % noticed.name if "%s" in text else text
+
+
+def reconciliation(lists: Sequence[ReadBack], locale: Locale) -> str:
+    """Whether the lists were as confirmed when they were read back."""
+    day = locale.day(lists[0].run_date)
+    differing = sum(not each.is_as_confirmed for each in lists)
+    if not differing:
+        return locale.text("After the night of %s, every list was as confirmed.") % day
+    sentence = locale.plural(
+        "After the night of %(day)s, %(differing)s of %(lists)s lists was not as confirmed.",
+        "After the night of %(day)s, %(differing)s of %(lists)s lists were not as confirmed.",
+        differing,
+    )
+    return sentence % {"day": day, "differing": locale.number(differing), "lists": locale.number(len(lists))}
+
+
+def check(failure: Failure, locale: Locale) -> str:
+    """A check by its suite and name; of a list that was read back, by the list."""
+    if failure.gate == READ_BACK:
+        return f"{locale.label(GATES, READ_BACK)}: {failure.suite}"
+    column = f" ({failure.column_name})" if failure.column_name else ""
+    return f"{failure.suite}: {failure.expectation}{column}"

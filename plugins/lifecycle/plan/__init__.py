@@ -154,14 +154,19 @@ select %(run_id)s, audience, list_name, members, held_out, excluded, coalesce(cr
     coalesce(leaving.persons, 0), members - coalesce(joining.persons, 0), false
 from figures left join joining using (list_name) left join leaving using (list_name)
 union all
--- a list that the file no longer names goes by its list's name if the audience has another list now
+-- a list that the file no longer names goes by its former audience, or by its own name where that would be mistaken
 select %(run_id)s,
-    coalesce((
+    case when audience in (select audience from configured) or count(*) over (partition by audience) > 1
+        then 'list ' || list_name else audience end,
+    list_name, 0, 0, '{}', 0, 0, persons, 0, true
+from (
+    select list_name, persons, coalesce((
         select former.audience from $delivery.audience as former
-        where former.list_name = leaving.list_name and former.audience not in (select audience from configured)
-        order by former.run_id desc limit 1), leaving.list_name),
-    leaving.list_name, 0, 0, '{}', 0, 0, leaving.persons, 0, true
-from leaving where leaving.list_name not in (select list_name from configured)
+        where former.list_name = leaving.list_name and not former.is_removed
+            and former.audience not in (select audience from configured)
+        order by former.run_id desc limit 1), list_name) as audience
+    from leaving where list_name not in (select list_name from configured)
+) as removed
 """
 
 FORGET_REFUSALS = "delete from $delivery.reject where account_id = %(account)s"
@@ -260,7 +265,8 @@ def question(url: str, run_id: int) -> str:
     """A plan in figures, as Markdown, for the person who has to approve it."""
     with warehouse.connect(url) as connection:
         rows = connection.execute(
-            "select audience, members, added, removed, created, unchanged, held_out,"
+            "select audience || case when is_removed then ' (no longer in the file)' else '' end,"
+            " members, added, removed, created, unchanged, held_out,"
             " (select coalesce(sum(persons::bigint), 0) from jsonb_each_text(excluded) as each (reason, persons))"
             " from $delivery.audience where run_id = %s order by audience",
             [run_id],

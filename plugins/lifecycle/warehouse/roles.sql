@@ -21,6 +21,8 @@ begin
             ('lifecycle_figures', '$delivery.run'),
             ('lifecycle_figures', '$delivery.audience'),
             ('lifecycle_figures', '$delivery.reject_counts'),
+            ('lifecycle_figures', '$delivery.reconciliation'),
+            ('lifecycle_figures', '$delivery.doubt'),
             ('lifecycle_figures', '$raw.pull'),
             ('lifecycle_figures', '$raw.deletion_check'),
             ('lifecycle_figures', '$raw.reject_counts'),

@@ -26,7 +26,7 @@ def read(marts: Marts, settings: Settings, filters: Filters, *, is_whole: bool =
         stages.read(marts, filters),
         gap.read(marts, settings, filters, is_whole=is_whole),
         effects.read(marts),
-        deliveries.read(marts, filters),
+        deliveries.read(marts, settings, filters),
         engagement.read(marts, filters),
         nights.read(marts, filters),
     )

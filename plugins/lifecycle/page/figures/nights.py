@@ -17,7 +17,8 @@ select run_date, gate, count(*) filter (where success)::bigint as passed,
 from $quality.result
 where run_date in (
     select distinct run_date from $quality.result where run_date <= %(end)s order by run_date desc limit %(limit)s)
-group by run_date, gate order by run_date desc, gate desc
+group by run_date, gate
+order by run_date desc, array_position(array['read_back', 'marts', 'dbt', 'raw'], gate)
 """
 FAILURES = """
 select run_date, gate, suite, expectation, column_name, severity, observed, threshold
