@@ -20,8 +20,8 @@ export UV_HTTP_TIMEOUT ?= 180
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down airflow psql warehouse test test-all test-lowest coverage test-browser chromium lint docs format lock bench \
-	chaos clean
+.PHONY: help setup demo up down airflow psql warehouse test quick-tests test-all test-lowest coverage test-browser chromium lint docs format \
+	lock bench chaos clean
 
 help: ## what can be done here
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1	\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 22
@@ -48,9 +48,13 @@ warehouse: $(READY) ## print the URL of the demo's warehouse, which it starts
 
 # A file's tests share what is dear to make, so a file goes to one process as a whole, in the order of tests/conftest.py.
 PYTEST := pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
-QUICK := not night and not chaos and not browser
+QUICK := not night and not chaos and not browser and not parse
 
-test: lint ## check everything and run the tests, but for what takes long (minutes on two cores)
+# What is checked without running it is checked beside the tests: they wait for one another now and then.
+test: $(READY) ## check everything and run the tests, but for what takes long (minutes on two cores)
+	@$(MAKE) --no-print-directory --jobs 2 --keep-going lint quick-tests
+
+quick-tests: $(READY)
 	$(PYTEST) -m "$(QUICK)"
 
 test-all: lint chromium ## as 'make test', with more nights, more faults, more examples, and the browser

@@ -25,8 +25,11 @@ TESTS = Path(__file__).parent
 BUILD = TESTS.parent / "build"
 #: One server for each process that tests.
 HOME = BUILD / f"test-postgres-{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"
-#: The folders whose files take longest: with several processes, what begins last must not be one of them.
-LONGEST = ("night", "browser", "dbt")
+#: The folders and files that take longest: with several processes, what begins last must not be one of them.
+LONGEST = (
+    *("night", "browser", "dbt", "test_chaos.py", "test_package.py", "test_detect_deletions_dag.py", "test_recipes.py"),
+    *("test_plugin.py", "extract", "destinations", "deliver", "quality", "sources"),
+)
 
 # Examples are new ones in every run; what has failed is kept here, and tried first by the next run.
 EXAMPLES = BUILD / "hypothesis"
@@ -58,7 +61,7 @@ def new_database() -> Iterator[NewDatabase]:
     """Makes databases; the server starts with the first test that asks, and goes with the last."""
     postgres.start(HOME)
     yield NewDatabase(HOME)
-    postgres.remove(HOME)
+    postgres.remove(HOME, wait=False)
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """The page in English, German and Swiss German: every message is translated, and numbers follow the country."""
 
+import functools
 import re
 from datetime import date
 from pathlib import Path
@@ -23,6 +24,7 @@ APOSTROPHE = "\N{RIGHT SINGLE QUOTATION MARK}"
 Message = str | tuple[str, ...]
 
 
+@functools.cache
 def extracted() -> set[Message]:
     """Every message of the page, singular and plural."""
     found: set[Message] = set()
@@ -71,13 +73,13 @@ def test_a_german_page_holds_no_english_message(site: Site, address: str) -> Non
     labels = [
         value or "" for _, attributes in shown.elements for name, value in attributes.items() if name == "aria-label"
     ]
-    text = " ".join([shown.text, *labels])
+    text, german = " ".join([shown.text, *labels]), messages(catalogue("de"))
     english = {
         message
         for message in extracted()
         if isinstance(message, str)
         and message not in ALIKE
-        and messages(catalogue("de"))[message] != message
+        and german[message] != message
         and len(message) > 5
     }
     assert [message for message in english if re.search(rf"(?<!\w){re.escape(message)}(?!\w)", text)] == []

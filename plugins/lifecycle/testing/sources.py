@@ -199,7 +199,7 @@ class SourceContract:
         vendor = case.vendor(1)
         vendor.faults.add(Fault("timeout", path=case.path, times=None))
         host.show(vendor.app)
-        monkeypatch.setattr(web, "TIMEOUT", 0.2)
+        monkeypatch.setattr(web, "TIMEOUT", 0.05)
         monkeypatch.setattr(web, "ATTEMPTS", 2)
         assert "no complete response (ReadTimeout)" in case.refusal(host, RetryLater)
         assert len([call for call in host.calls if re.search(case.path, call.split("?")[0])]) == 2
