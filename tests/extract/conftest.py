@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from lifecycle import extract
 from lifecycle.testing.cases import RecordingHost, standing
 from lifecycle.testing.pages import change_sources, in_pages_of
 from tests.databases import NewDatabase, with_every_stream
+from tests.extract.pulls import copy_into
+from tests.sources.cases import PRIVATE
 from tests.sources.vendors import PAGE
 
 
@@ -30,3 +33,16 @@ def host(the_host: RecordingHost, monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
 @pytest.fixture
 def url(new_database: NewDatabase) -> str:
     return new_database(with_every_stream)
+
+
+@pytest.fixture
+def quick_landing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Documents reach the landing schema by COPY: dlt, which takes a second for that, has tests of its own."""
+    monkeypatch.setattr(extract, "_land", copy_into)
+
+
+@pytest.fixture
+def nothing_private_is_logged(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    caplog.set_level("INFO")
+    yield
+    assert not [word for word in PRIVATE if word in caplog.text]

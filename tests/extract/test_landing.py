@@ -19,8 +19,8 @@ from lifecycle.errors import AnswerUnreadable, RetryLater
 from lifecycle.sources import Pages, Stream
 from lifecycle.testing.cases import RUN_DATE, RecordingHost, answering
 from lifecycle.testing.faults import Fault
-from tests.databases import NewDatabase
-from tests.extract.pulls import BOUNCES, ORDERS, names, pull, raw, rows
+from tests.databases import NewDatabase, with_every_stream
+from tests.extract.pulls import BOUNCES, ORDERS, copy_into, names, pull, raw, rows
 from tests.sources.cases import PRIVATE
 from tests.sources.vendors import CASES, PAGE, SHOP
 
@@ -57,6 +57,20 @@ def test_of_documents_that_come_twice_every_stream_keeps_one(url: str, host: Rec
     for case in cases:
         assert sorted(map(case.number, raw(url, case).values())) == list(range(1, 13))
     assert rows(url, "select distinct documents from raw.pull") == [(24,)]
+
+
+def test_what_the_tests_land_without_dlt_is_the_same(url: str, host: RecordingHost, new_database: NewDatabase) -> None:
+    host.show(ORDERS.vendor(25).app)
+    other = new_database(with_every_stream)
+    pull(url, host)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(extract, "_land", copy_into)
+        pull(other, host)
+    for statement in (
+        "select id, source, cursor_at, doc, is_deleted from raw.woocommerce__orders order by id",
+        "select source, stream, run_date, pages, documents, changed, cursor_at from raw.pull order by stream",
+    ):
+        assert rows(url, statement) == rows(other, statement)
 
 
 def twice(stream: Stream) -> Stream:

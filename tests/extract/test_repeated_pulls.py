@@ -13,7 +13,11 @@ from tests.extract.pulls import BOUNCES, NAMED, NEXT_DAY, ORDERS, names, only, p
 from tests.sources.cases import PRIVATE
 from tests.sources.vendors import CASES
 
+#: About the reading alone: dlt, which takes a second for the landing, is in the other tests.
+quickly = pytest.mark.usefixtures("quick_landing")
 
+
+@quickly
 @pytest.mark.parametrize(
     "case",
     [
@@ -71,6 +75,7 @@ def test_a_document_that_did_not_change_keeps_its_moment_of_landing(url: str, ho
     assert after["demo/2"] > before["demo/2"]
 
 
+@quickly
 def test_a_refund_that_does_not_date_its_order_is_found_in_recent_orders(url: str, host: RecordingHost) -> None:
     shop = ORDERS.vendor(100)
     host.show(shop.app)
@@ -84,6 +89,7 @@ def test_a_refund_that_does_not_date_its_order_is_found_in_recent_orders(url: st
     assert not [call for call in host.calls_to("/orders") if "page=11" in call.split("modified_after")[0]]
 
 
+@quickly
 def test_a_pull_goes_on_from_the_latest_change_less_the_overlap(url: str, host: RecordingHost) -> None:
     shop = ORDERS.vendor(25)
     for case in CASES[1:3]:
@@ -102,6 +108,7 @@ def test_a_pull_goes_on_from_the_latest_change_less_the_overlap(url: str, host: 
     assert set(rows(url, cursors)) == {("orders", 2, 1), ("products", 2, 1), ("customers", 2, 0)}
 
 
+@quickly
 def test_suppressions_are_read_again_from_two_days_before_the_latest(
     url: str, host: RecordingHost, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -115,6 +122,7 @@ def test_suppressions_are_read_again_from_two_days_before_the_latest(
     assert host.calls_to(f"start_time={int(latest.timestamp())}")
 
 
+@quickly
 def test_a_change_that_is_dated_in_the_future_does_not_move_the_cursor_there(url: str, host: RecordingHost) -> None:
     shop = ORDERS.vendor()
     shop.put_order({"id": 1, "date_modified_gmt": "2999-01-01T00:00:00"})
@@ -123,6 +131,7 @@ def test_a_change_that_is_dated_in_the_future_does_not_move_the_cursor_there(url
     assert rows(url, "select cursor_at = started_at from raw.pull where stream = 'orders'") == [(True,)]
 
 
+@quickly
 def test_dates_that_no_calendar_knows_are_no_changes(url: str, host: RecordingHost) -> None:
     shop = Shop()
     moments = ["0000-00-00T00:00:00", "soon", "", None, 20171231, "0001-01-01T00:00:00+14:00"]
