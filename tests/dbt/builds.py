@@ -9,6 +9,7 @@ from dataclasses import astuple, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import psycopg
 from dbt.artifacts.schemas.run import RunExecutionResult
 from dbt.cli.main import dbtRunner
@@ -41,6 +42,8 @@ MARTS = (
 )
 
 
+IS_THOROUGH = hypothesis.settings.get_current_profile_name() == "thorough"
+
 RUN = """
 with accounts as (
     insert into delivery.account (destination, is_current)
@@ -67,6 +70,14 @@ from (values (%s::text, %s::uuid, %s::text, %s::text, %s::date, %s::date))
     as decisions (audience, person_id, outcome, exclusion, since_on, until_on)
 cross join delivery.run
 """
+
+
+def build(*models: str, is_tested: bool = False) -> list[str]:
+    """How to build these models and those before them; in a thorough run, everything, with dbt's data tests."""
+    left_out = ["unit_test"] if is_tested or IS_THOROUGH else ["unit_test", "test"]
+    select = ["--indirect-selection", "cautious", "--select"]  # a data test also needs the other model that it names
+    selected = [] if IS_THOROUGH or not models else [*select, *(f"+{model}" for model in models)]
+    return ["build", *(word for kind in left_out for word in ("--exclude-resource-type", kind)), *selected]
 
 
 def variables(night: Night) -> dict[str, Any]:

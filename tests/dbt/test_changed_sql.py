@@ -1,7 +1,6 @@
 """Nobody has to remember a number: when SQL changes that kept rows come from, the next night makes them again."""
 
 import json
-import re
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -13,23 +12,17 @@ from lifecycle import settings, transform, warehouse
 from lifecycle.sources import document_streams
 from tests.databases import NewDatabase
 from tests.dbt.builds import Warehouse
-from tests.dbt.test_incremental_equals_full import ALL, COMPARED, FOUNDATION, SELECTED
-from tests.dbt.test_unit_tests import with_every_kind_of_shop
+from tests.dbt.stage_nights import ALL, COMPARED, FOUNDATION, SELECTED
 
 pytestmark = pytest.mark.dbt
 
 RUN_DATE = date(2017, 12, 31)
-#: Compares every customer with what it knows, every night.
-BY_COMPARISON = {"identity_map"}
-#: What is closed is counted again when the SQL of the counts has changed.
-COUNTS = {"int_scenario_months", "contact_gap_daily"}
 ORDERS = [
     ("1", "ada@example.com", "2017-12-01"),
     ("2", "ada@example.com", "2017-12-09"),
     ("3", "eve@example.com", "2017-11-02"),
 ]
 ORDER = "models/staging/woocommerce/stg_woocommerce__orders.sql"
-COMPARES = r"changed_documents\(|is_filled_by_same_sql\(|mapped_(orders|customers)\("
 COUNTRY = "upper({{ clean_text(\"document.billing ->> 'country'\") }})"
 PARSING = "macros/parse.sql"
 NORMALIZED = "macro normalize_email(text) -%} lower("
@@ -129,26 +122,3 @@ def test_a_change_of_sql_can_be_taken_back(nights: Nights) -> None:
     nights.build()
     assert nights.rows() == before
     assert not nights.was_whole()
-
-
-def test_every_model_that_keeps_rows_is_covered(new_database: NewDatabase, tmp_path: Path) -> None:
-    house = Warehouse(new_database(), tmp_path)
-    house.prepare()
-    variables = transform.variables(with_every_kind_of_shop(), RUN_DATE)
-    assert house.dbt("parse", variables=variables) == []
-    models = {node.name: node for node in house.manifests[0].nodes.values() if node.resource_type == "model"}
-
-    def covered(model: str) -> set[str]:
-        ids = json.loads(house.compiled(f"{{{{ tojson(sql_texts('{model}') | list) }}}}", variables))
-        return {name for kind, _, name in (unique_id.split(".") for unique_id in ids) if kind == "model"}
-
-    keeping = {name for name, node in models.items() if node.config.materialized == "incremental"}
-    derived_in_part = {name for name, node in models.items() if re.search(r"is_partial\(|is_affected\(", node.raw_code)}
-    recorded = {
-        name for name, node in models.items() if any("record_filling_sql" in h.sql for h in node.config.post_hook)
-    }
-    compared = {name for name, node in models.items() if re.search(COMPARES, node.raw_code)}
-    assert {name for name in keeping if name.startswith("stg_")} <= recorded == compared
-    assert derived_in_part <= covered("stage_builds")
-    assert covered("int_scenario_months") >= COUNTS
-    assert keeping - recorded - covered("stage_builds") == BY_COMPARISON | COUNTS

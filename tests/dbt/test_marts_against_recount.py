@@ -10,11 +10,10 @@ from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
-import hypothesis
 import pytest
 
 from tests.databases import NewDatabase
-from tests.dbt.builds import Warehouse, variables
+from tests.dbt.builds import MARTS, Warehouse, build, variables
 from tests.dbt.documents import Night, changed, documents
 from tests.dbt.recount import (
     AUDIENCES,
@@ -64,8 +63,6 @@ def nights() -> list[Night]:
 
 
 IS_WHOLE = [True, False, True, False, False]
-#: On which nights dbt's data tests run: the last holds what the nights before have left.
-TESTED = {1, 2, 3, 4, 5} if hypothesis.settings.get_current_profile_name() == "thorough" else {1, 5}
 #: A few days and documents on from the night before: most people are as they were.
 IS_NEXT = [False, True, False, False, True]
 
@@ -98,9 +95,9 @@ def built(new_database: NewDatabase, tmp_path_factory: pytest.TempPathFactory) -
     for number, (night, is_whole) in enumerate(zip(nights(), IS_WHOLE, strict=True), 1):
         house.land(night.documents, f"2018-01-0{number}T00:00:00Z")
         house.sow(night)
-        left_out = ["unit_test"] if number in TESTED else ["unit_test", "test"]
-        options = [word for kind in left_out for word in ("--exclude-resource-type", kind)]
-        assert house.dbt("build", *options, variables=variables(night)) == []
+        # the last night is built whole and tested by dbt: it holds what the nights before have left
+        command = build(is_tested=True) if number == len(IS_WHOLE) else build(*MARTS)
+        assert house.dbt(*command, variables=variables(night)) == []
         kept.see(night)
         counted = recount(night, versions)
         corrections = {} if is_whole else corrected(done[-1].counted, counted)

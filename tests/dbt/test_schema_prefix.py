@@ -10,10 +10,12 @@ import pytest
 
 from lifecycle import settings, transform
 from tests.dbt.builds import Warehouse
+from tests.dbt.stage_nights import FULL
 
 pytestmark = pytest.mark.dbt
 
-PREFIX = "second_"
+#: As that of other tests: what dbt parses by it is shared.
+PREFIX = FULL
 MODELS = ["resource_type:seed", "path:models/staging", "int_shop_orders"]
 SCHEMAS = "select nspname from pg_namespace where nspname !~ '^(pg_|information_schema|public)'"
 

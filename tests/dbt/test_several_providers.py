@@ -8,15 +8,14 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.dbt.builds import Warehouse, variables
+from tests.dbt.builds import Warehouse, build, variables
 from tests.dbt.documents import Documents, Night
 from tests.dbt.test_seams import ENTITIES
 
 pytestmark = pytest.mark.dbt
 
 RUN_DATE = date(2017, 12, 31)
-BUILD = ["build", "--exclude-resource-type", "unit_test"]
-BUILD_AGAIN = [*BUILD, "--exclude-resource-type", "test"]
+LOOKED_AT = ("persons", "messages", "customers")
 
 #: A kind that knows only who does not want letters: one model of its own, and nothing of the rest.
 LETTERS = """
@@ -115,11 +114,11 @@ def last_opened(house: Warehouse) -> dict[str, date | None]:
 
 
 def test_what_any_provider_tells_counts_and_a_list_counts_where_it_is_named(house: Warehouse) -> None:
-    assert house.dbt(*BUILD, variables=with_letters("Other", "events")) == []
+    assert house.dbt(*build(*LOOKED_AT, is_tested=True), variables=with_letters("Other", "events")) == []
     granted, refused, unknown = ("granted", "double_opt_in"), ("refused", "unsubscribe"), ("unknown", None)
     assert consent(house) == {"ada": granted, "bea": refused, "cy": refused, "dan": unknown, "eve": granted}
     assert opened(house) == ["news/m1"]
     assert last_opened(house) == {"eve": date(2017, 12, 2)}
-    assert house.dbt(*BUILD_AGAIN, variables=with_letters("Newsletter", None)) == []
+    assert house.dbt(*build(*LOOKED_AT), variables=with_letters("Newsletter", None)) == []
     assert consent(house) == {"ada": granted, "bea": refused, "cy": refused, "dan": granted, "eve": unknown}
     assert last_opened(house) == {}
