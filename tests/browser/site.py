@@ -55,9 +55,9 @@ class Site:
         import psycopg
 
         with psycopg.connect(self.warehouse) as connection:
-            found = connection.execute(query.encode(), parameters).fetchone()
-        assert found is not None
-        return found
+            row = connection.execute(query.encode(), parameters).fetchone()
+        assert row is not None
+        return row
 
 
 @contextmanager

@@ -36,8 +36,8 @@ def drawn(page: Page) -> None:
 
 def violations(page: Page) -> list[str]:
     """What axe finds against WCAG, level A and AA, in words."""
-    found = Axe().run(page, options=RULES).response["violations"]
-    return [f"{each['id']}: {node['html'][:150]}" for each in found for node in each["nodes"]]
+    violations = Axe().run(page, options=RULES).response["violations"]
+    return [f"{each['id']}: {node['html'][:150]}" for each in violations for node in each["nodes"]]
 
 
 def open_panel(page: Page, site: Site, language: str = "en") -> None:

@@ -150,8 +150,8 @@ class Warehouse:
     def land(self, documents: Documents, loaded_at: str) -> None:
         """Only what has changed gets the new ``loaded_at``; what has vanished is marked."""
         with psycopg.connect(self.url) as connection:
-            for stream, found in documents.items():
-                _land(connection, sql.Identifier("raw", stream), found, loaded_at)
+            for stream, landed in documents.items():
+                _land(connection, sql.Identifier("raw", stream), landed, loaded_at)
 
     def keep(self, kept: Kept) -> None:
         """Write what the delivery would have kept, as of one run."""
@@ -200,7 +200,7 @@ class Warehouse:
             return {name: connection.execute(statement).fetchall() for name, statement in statements.items()}
 
 
-def _land(connection: psycopg.Connection, table: sql.Identifier, found: dict[str, Any], loaded_at: str) -> None:
+def _land(connection: psycopg.Connection, table: sql.Identifier, landed: dict[str, Any], loaded_at: str) -> None:
     connection.execute(
         sql.SQL("""
         create table if not exists {} (
@@ -213,8 +213,8 @@ def _land(connection: psycopg.Connection, table: sql.Identifier, found: dict[str
         where (known.doc, known.is_deleted) is distinct from (excluded.doc, excluded.is_deleted)""")
     rows = [
         (key, key.split("/")[0], json.dumps(document), loaded_at, document.get("deleted", False))
-        for key, document in found.items()
+        for key, document in landed.items()
     ]
     connection.cursor().executemany(put.format(table=table), rows)
     gone = sql.SQL("update {} set is_deleted = true, loaded_at = %s where not is_deleted and not id = any(%s)")
-    connection.execute(gone.format(table), [loaded_at, list(found)])
+    connection.execute(gone.format(table), [loaded_at, list(landed)])

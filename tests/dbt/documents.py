@@ -100,34 +100,34 @@ def _customer(dice: random.Random, number: int, email: str) -> dict[str, Any]:
 
 def documents(dice: random.Random, people: int) -> Documents:
     """Orders, customers, contacts and suppressions of so many people in three shops; some only subscribe."""
-    found: Documents = defaultdict(dict)
+    content: Documents = defaultdict(dict)
     for number in range(1, people + 1):
         email = f"person{number}@example.com"
         for shop in dice.sample(list(ZONES), dice.randint(1, 2)):
             has_account = dice.random() < 0.5
             if has_account:
-                found["woocommerce__customers"][f"{shop}/{number}"] = _customer(dice, number, email)
+                content["woocommerce__customers"][f"{shop}/{number}"] = _customer(dice, number, email)
             for _ in range(dice.choice([0, 1, 1, 2, 3, 8])):
-                order = len(found["woocommerce__orders"]) + 1
+                order = len(content["woocommerce__orders"]) + 1
                 customer = number if has_account or dice.random() < 0.1 else 0
-                found["woocommerce__orders"][f"{shop}/{order}"] = _order(dice, order, email, customer)
+                content["woocommerce__orders"][f"{shop}/{order}"] = _order(dice, order, email, customer)
         provider = "news" if number % 3 == 0 else "esp"
         if dice.random() < 0.2:
             contact = {"contact_id": f"c{number}", "email": email, "created_at": _iso(_instant(dice)) + "Z"}
-            found["sendgrid__contacts"][f"{provider}/c{number}"] = contact
+            content["sendgrid__contacts"][f"{provider}/c{number}"] = contact
             if dice.random() < 0.5:
                 member = contact | {"list_id": "l", "list_name": dice.choice(["Newsletter", "Other"])}
-                found["sendgrid__list_members"][f"{provider}/l/c{number}"] = member
+                content["sendgrid__list_members"][f"{provider}/l/c{number}"] = member
         if dice.random() < 0.15:
             stream = dice.choice(list(SUPPRESSIONS))
             row = {"created": 1500000000, "email": email.upper()}
-            found[f"sendgrid__{stream}"][f"{provider}/{email}/1500000000"] = row
+            content[f"sendgrid__{stream}"][f"{provider}/{email}/1500000000"] = row
     for address in ODD_ADDRESSES:
         for _ in range(2):
-            order = len(found["woocommerce__orders"]) + 1
-            found["woocommerce__orders"][f"zh/{order}"] = _order(dice, order, address, 0) | {"status": "completed"}
-    found["sendgrid__messages"] = {message_key(number): _message(dice, people) for number in range(people * 4)}
-    return found
+            order = len(content["woocommerce__orders"]) + 1
+            content["woocommerce__orders"][f"zh/{order}"] = _order(dice, order, address, 0) | {"status": "completed"}
+    content["sendgrid__messages"] = {message_key(number): _message(dice, people) for number in range(people * 4)}
+    return content
 
 
 def message_key(number: int) -> str:

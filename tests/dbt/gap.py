@@ -105,9 +105,9 @@ class Person:
 
 def town(dice: random.Random) -> Documents:
     """Two hundred people, and messages of half a year, some of which were opened later."""
-    found = documents(dice, people=200)
-    found["sendgrid__messages"] = {message_key(number): _message(dice) for number in range(2500)}
-    return found
+    content = documents(dice, people=200)
+    content["sendgrid__messages"] = {message_key(number): _message(dice) for number in range(2500)}
+    return content
 
 
 def _message(dice: random.Random) -> dict[str, Any]:
@@ -144,7 +144,7 @@ def catalogue() -> list[Scenario]:
     return [Scenario(*row) for row in CATALOGUE]
 
 
-def everybody(rows: dict[str, Rows], found: Documents, kept: Kept) -> dict[UUID, Person]:
+def everybody(rows: dict[str, Rows], content: Documents, kept: Kept) -> dict[UUID, Person]:
     """Who is known, by marts that have a recount of their own, and what they were sent and given."""
     by_email = {row["email"]: row["person_id"] for row in rows["persons"]}
     people = {row["person_id"]: _person(row) for row in rows["persons"]}
@@ -154,12 +154,12 @@ def everybody(rows: dict[str, Rows], found: Documents, kept: Kept) -> dict[UUID,
     for row in rows["consent_evidence"]:
         if row["is_decisive"] and row["says"] == "refuses" and row["said_at"]:
             people[row["person_id"]].refused_on = row["said_at"].astimezone(ZoneInfo(HOUSE_ZONE)).date()
-    for document in found["sendgrid__messages"].values():
+    for document in content["sendgrid__messages"].values():
         key, day = by_email.get(document["to_email"]), day_of(document["last_event_time"])
         if key and document["status"] == "delivered" and day <= RUN_DATE:
             opened, clicked = document["opens_count"] > 0, document["clicks_count"] > 0
             people[key].messages.append(Message(day, document["subject"], opened, clicked))
-    for document in found["sendgrid__list_members"].values():
+    for document in content["sendgrid__list_members"].values():
         key, day = by_email.get(document["email"]), day_of(document["created_at"])
         if key and day <= RUN_DATE:
             people[key].stays.append(Stay(key, document["list_name"], day))
@@ -235,8 +235,8 @@ def due_days(scenario: Scenario, person: Person) -> list[date]:
 
 def contacts(scenario: Scenario, person: Person) -> list[Contact]:
     """The days on which the person was reached, one each, in order."""
-    found = [message for message in person.messages if is_recognised(scenario, message)]
-    reached = [Contact(message.day, message.is_opened, message.is_clicked) for message in found]
+    messages = [message for message in person.messages if is_recognised(scenario, message)]
+    reached = [Contact(message.day, message.is_opened, message.is_clicked) for message in messages]
     if scenario.recognised_by == "list":
         for stay in person.stays:
             if stay.list_name == scenario.recognised_as:

@@ -48,10 +48,10 @@ def parsed_by(variables: Mapping[str, Any]) -> dict[str, Any]:
     All else is read when a model is built. It is as shipped here, so that each model refers to all it may refer to;
     dbt refuses to build a model that refers to more.
     """
-    given = variables["lifecycle"]
-    providers = (given["esp"], *given["additional_esps"].values())
+    lifecycle = variables["lifecycle"]
+    providers = (lifecycle["esp"], *lifecycle["additional_esps"].values())
     connected = {
-        "shops": {shop["kind"]: {"kind": shop["kind"]} for shop in given["shops"].values()},
+        "shops": {shop["kind"]: {"kind": shop["kind"]} for shop in lifecycle["shops"].values()},
         "esp": {},
         "additional_esps": {provider["kind"]: {"kind": provider["kind"]} for provider in providers},
     }

@@ -149,13 +149,13 @@ class StageWarehouse:
         selected = {key: nodes[key] for key in nodes if nodes[key].name in SELECTED}
         order = TopologicalSorter({key: [*node.depends_on.nodes] for key, node in selected.items()})
         order.prepare()
-        found = []
+        names = []
         while order.is_active():
             ready = sorted(order.get_ready())
             dice.shuffle(ready)
             order.done(*ready)
-            found += [selected[key].name for key in ready if key in selected]
-        return found
+            names += [selected[key].name for key in ready if key in selected]
+        return names
 
     def begin(self) -> None:
         """Forget all nights."""
@@ -192,7 +192,7 @@ class StageWarehouse:
 
     def differences(self, other: Callable[[str, str], str], where: dict[str, str] = ALL) -> dict[str, Any]:
         """Table → rows that only what stands now has (+), and that only the other has (-)."""
-        found = {}
+        differing = {}
         for table, condition in where.items():
             ours, theirs = f"{COMPARED[table]}.{table}", other(COMPARED[table], table)
             now, then = (f"select * from {side} where {condition}" for side in (ours, theirs))
@@ -201,8 +201,8 @@ class StageWarehouse:
                 f" union all select '-', * from ({then} except all {now}) as missing"
             )
             if rows:
-                found[table] = rows[:6]
-        return found
+                differing[table] = rows[:6]
+        return differing
 
     def was_whole(self) -> bool:
         return bool(self.query("select is_whole from marts.stage_builds order by build_id desc limit 1")[0][0])

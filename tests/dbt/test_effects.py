@@ -48,14 +48,14 @@ pytestmark = pytest.mark.dbt
 
 def build(url: str, folder: Path, *models: str) -> None:
     """Run dbt for some models of the shipped file."""
-    given = transform.variables(settings.load(), RUN_DATE)
+    variables = transform.variables(settings.load(), RUN_DATE)
     with pytest.MonkeyPatch.context() as patch:
         for name, value in transform.environment(url).items():
             patch.setenv(name, value)
         project = str(settings.DBT_PROJECT)
-        done = dbtRunner(manifest=parsed(settings.DBT_PROJECT, given)).invoke([
+        done = dbtRunner(manifest=parsed(settings.DBT_PROJECT, variables)).invoke([
             *("run", "--select", *models, "--project-dir", project, "--profiles-dir", project, "--quiet"),
-            *("--target-path", str(folder), "--log-path", str(folder), "--vars", json.dumps(given)),
+            *("--target-path", str(folder), "--log-path", str(folder), "--vars", json.dumps(variables)),
         ])  # fmt: skip
     assert done.success, done.exception
 
@@ -129,9 +129,9 @@ def test_a_lift_is_measured_as_scipy_measures_it(measured: tuple[str, Arms]) -> 
     with warehouse.connect(url) as connection:
         columns = "metric, contacted, held_out, contacted_mean, lift, standard_error, low, high, verdict"
         effects = f"select {columns} from marts.audience_effects where audience = 'lapsed'"
-        found = connection.execute(effects.encode()).fetchall()
-    assert {row[0] for row in found} == set(arms)
-    for metric, contacted, held_out, mean, lift, error, low, high, _ in found:
+        rows = connection.execute(effects.encode()).fetchall()
+    assert {row[0] for row in rows} == set(arms)
+    for metric, contacted, held_out, mean, lift, error, low, high, _ in rows:
         members, others = arms[metric]
         assert (contacted, held_out) == (len(members), len(others))
         welch = stats.ttest_ind(members, others, equal_var=False)
@@ -139,7 +139,7 @@ def test_a_lift_is_measured_as_scipy_measures_it(measured: tuple[str, Arms]) -> 
         assert [float(mean), float(lift)] == pytest.approx([members.mean(), members.mean() - others.mean()], abs=1e-6)
         assert float(lift / error) == pytest.approx(welch.statistic, rel=1e-3)
         assert [float(low), float(high)] == pytest.approx([interval.low, interval.high], abs=0.01 * float(error))
-    assert {row[0]: row[-1] for row in found} == {"clicked": "higher", "ordered": "higher", "revenue": "higher"}
+    assert {row[0]: row[-1] for row in rows} == {"clicked": "higher", "ordered": "higher", "revenue": "higher"}
 
 
 def test_who_may_see_figures_may_read_the_lift_and_not_by_whom_it_came(measured: tuple[str, Arms]) -> None:

@@ -83,16 +83,16 @@ def built(new_database: NewDatabase, tmp_path_factory: pytest.TempPathFactory) -
     house = Warehouse(new_database(), tmp_path_factory.mktemp("dbt"))
     house.prepare()
     sow_catalogue(house)
-    found, kept = town(dice), kept_of(dice)
-    house.land(found, "2017-11-08T01:00:00Z")
+    content, kept = town(dice), kept_of(dice)
+    house.land(content, "2017-11-08T01:00:00Z")
     house.keep(kept)
-    rules = variables(Night(RUN_DATE, found))
+    rules = variables(Night(RUN_DATE, content))
     rules["lifecycle"]["measuring"] = MEASURING
     assert house.dbt(*build(*BUILT), variables=rules) == []
     tested = ["contact_gap", "contact_gap_daily", "messages", "contact_scenarios"]
     assert house.dbt("test", "--select", *tested, "--exclude", "test_type:unit", variables=rules) == []
     marts = read(house.url)
-    return Built(marts["contact_gap"], marts["contact_gap_daily"], everybody(marts, found, kept), house, rules)
+    return Built(marts["contact_gap"], marts["contact_gap_daily"], everybody(marts, content, kept), house, rules)
 
 
 def read(url: str) -> dict[str, Rows]:
@@ -127,14 +127,14 @@ def test_every_scenario_has_a_row_for_every_month(built: Built) -> None:
 def test_days_are_told_apart_by_what_had_been_decided(built: Built) -> None:
     counted = recount(built.people)
     names = ("concerned", *STATUSES, "not_due")
-    found = {
+    daily = {
         tuple(row[name] for name in ("scenario", "day", "audience", "standing", "exclusion")): [
             row[name] for name in names
         ]
         for row in built.daily
     }
-    assert found == {place: [sums[name] for name in names] for place, sums in counted.days.items()}
-    assert {standing for _, _, _, standing, _ in found} == {"member", "holdout", "excluded", "none"}
+    assert daily == {place: [sums[name] for name in names] for place, sums in counted.days.items()}
+    assert {standing for _, _, _, standing, _ in daily} == {"member", "holdout", "excluded", "none"}
 
 
 def test_the_town_has_every_case(built: Built) -> None:

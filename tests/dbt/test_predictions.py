@@ -39,16 +39,16 @@ def person(number: int) -> UUID:
     return uuid5(UUID(int=0), str(number))
 
 
-def reckoned(url: str, folder: Path) -> dict[UUID, tuple[float, float, float | None]]:
+def predicted(url: str, folder: Path) -> dict[UUID, tuple[float, float, float | None]]:
     """Person → probability of being alive, expected purchases and revenue, as dbt's model gives them."""
-    given = transform.variables(settings.load(), RUN_DATE)
+    variables = transform.variables(settings.load(), RUN_DATE)
     with pytest.MonkeyPatch.context() as patch:
         for name, value in transform.environment(url).items():
             patch.setenv(name, value)
         project = str(settings.DBT_PROJECT)
-        done = dbtRunner(manifest=parsed(settings.DBT_PROJECT, given)).invoke([
+        done = dbtRunner(manifest=parsed(settings.DBT_PROJECT, variables)).invoke([
             *("run", "--select", "int_predictions", "--project-dir", project, "--profiles-dir", project, "--quiet"),
-            *("--target-path", str(folder), "--log-path", str(folder), "--vars", json.dumps(given)),
+            *("--target-path", str(folder), "--log-path", str(folder), "--vars", json.dumps(variables)),
         ])  # fmt: skip
     assert done.success, done.exception
     columns = "person_id, p_alive, expected_purchases_365, expected_revenue_365"
@@ -87,7 +87,7 @@ def test_a_night_reckons_what_the_closed_forms_give(
                 [person(number), first, first + timedelta(days=last), repeats + 1, *valued],
             )
 
-    found = reckoned(url, tmp_path)
+    predictions = predicted(url, tmp_path)
 
     repeats, last, age, value = np.array(BUYERS, dtype=float).T
     histories = Histories(repeats, last, age, np.ones_like(age))
@@ -95,6 +95,6 @@ def test_a_night_reckons_what_the_closed_forms_give(
     expected = purchases.expected_purchases(parameters, 365, histories)
     worth = spending.expected_value(spend, spending.Spend(np.where(value > 0, repeats + 1, 0), value))
     for number in range(len(BUYERS)):
-        assert found[person(number)][0] == near(alive[number])
-        assert found[person(number)][1] == near(expected[number])
-        assert found[person(number)][2] == near(expected[number] * worth[number])
+        assert predictions[person(number)][0] == near(alive[number])
+        assert predictions[person(number)][1] == near(expected[number])
+        assert predictions[person(number)][2] == near(expected[number] * worth[number])

@@ -34,7 +34,7 @@ def test_two_installations_stand_beside_each_other(
     project = Warehouse(new_database(), tmp_path)
     variables = transform.variables(settings.load(settings.DBT_PROJECT / "vars.yml"), date(2017, 12, 31))
     project.prepare()
-    found = {}
+    standing = {}
     for prefix in ("", PREFIX):
         monkeypatch.setenv("LIFECYCLE_SCHEMA_PREFIX", prefix)
         project.manifests.clear()
@@ -48,8 +48,8 @@ def test_two_installations_stand_beside_each_other(
             *MODELS,
         ]
         assert project.dbt(*build, variables=variables) == []
-        found[prefix] = places(project)
-    assert found[PREFIX] == {key: (PREFIX + schema, name) for key, (schema, name) in found[""].items()}
+        standing[prefix] = places(project)
+    assert standing[PREFIX] == {key: (PREFIX + schema, name) for key, (schema, name) in standing[""].items()}
     with psycopg.connect(project.url) as connection:
         schemas = {name for (name,) in connection.execute(SCHEMAS)}
     assert {"seeds", "staging", "intermediate", "second_seeds", "second_staging", "second_intermediate"} <= schemas

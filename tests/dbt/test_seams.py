@@ -48,8 +48,8 @@ def test_nothing_after_staging_asks_one_kind() -> None:
 def test_vendors_their_words_and_staging_models_are_recognised() -> None:
     assert VENDORS.findall("raw.SendGrid__x") == ["SendGrid"]
     words = "Single Send, single_send_id, singlesend_id, mc_auto_id, 'sg_event_id', asm_group_id, msg_id"
-    found = ["Single Send", "single_send", "singlesend", "mc_auto", "sg_", "asm_group"]
-    assert WORDS["sendgrid"].findall(words) == found
+    expected = ["Single Send", "single_send", "singlesend", "mc_auto", "sg_", "asm_group"]
+    assert WORDS["sendgrid"].findall(words) == expected
     assert STAGING_MODEL.findall("ref('stg_sendgrid__events'), stg_settings__shops") == ["stg_sendgrid__events"]
 
 

@@ -77,10 +77,7 @@ def test_a_german_page_holds_no_english_message(site: Site, address: str) -> Non
     english = {
         message
         for message in extracted()
-        if isinstance(message, str)
-        and message not in ALIKE
-        and german[message] != message
-        and len(message) > 5
+        if isinstance(message, str) and message not in ALIKE and german[message] != message and len(message) > 5
     }
     assert [message for message in english if re.search(rf"(?<!\w){re.escape(message)}(?!\w)", text)] == []
 

@@ -36,14 +36,14 @@ def test_another_delimiter_encoding_decimal_and_format_are_stated(folder: Folder
     columns = {"order_id": "Nr", "ordered_at": "Datum", "total": "Betrag", "email": "E-Mail", "first_name": "Größe"}
     text = 'Nr;Datum;Betrag;E-Mail;Größe\n1;02.03.2026;"1.234,50";a@example.com;Jürg €\n'
     folder.write("a.csv", text.encode("cp1252"))
-    stated: dict[str, Any] = {
+    options: dict[str, Any] = {
         "delimiter": ";",
         "encoding": "cp1252",
         "decimal": ",",
         "date_format": "%d.%m.%Y",
         "columns": columns,
     }
-    [document], rejects = folder.read(**stated)
+    [document], rejects = folder.read(**options)
     assert rejects == []
     assert [document[field] for field in ("ordered_at", "total", "first_name")] == [
         "2026-03-01T23:00:00Z",
@@ -51,7 +51,7 @@ def test_another_delimiter_encoding_decimal_and_format_are_stated(folder: Folder
         "Jürg €",
     ]
     folder.write("a.csv", text.encode("utf-16"))
-    assert folder.read(**{**stated, "encoding": "utf-16"})[0] == [document]
+    assert folder.read(**{**options, "encoding": "utf-16"})[0] == [document]
 
 
 def test_a_line_break_inside_quotes_belongs_to_its_field_and_lines_are_counted_from_where_rows_begin(

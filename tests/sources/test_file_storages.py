@@ -25,7 +25,7 @@ def test_a_storage_that_marks_no_change_is_read_every_night(folder: Folder, monk
 
 
 @pytest.mark.parametrize(
-    ("told", "at"),
+    ("details", "at"),
     [
         ({"mtime": 1772452800.0}, "2026-03-02T12:00:00+00:00"),
         ({"LastModified": datetime(2026, 3, 2, 12)}, "2026-03-02T12:00:00+00:00"),  # noqa: DTZ001
@@ -35,8 +35,8 @@ def test_a_storage_that_marks_no_change_is_read_every_night(folder: Folder, monk
         ({"etag": "abc", "mtime": 1772452800.0}, "abc"),
     ],
 )
-def test_every_storage_marks_a_change_in_its_own_way(told: dict[str, Any], at: str) -> None:
-    assert reader._mark({"size": 3, **told}) == (f"3 {at}" if at else "")
+def test_every_storage_marks_a_change_in_its_own_way(details: dict[str, Any], at: str) -> None:
+    assert reader._mark({"size": 3, **details}) == (f"3 {at}" if at else "")
 
 
 def test_any_storage_will_do(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,17 +64,17 @@ def test_a_storage_without_its_package_names_it(pattern: str, words: str) -> Non
 
 
 def test_credentials_become_what_the_storage_calls_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    given: list[dict[str, Any]] = []
+    passed: list[dict[str, Any]] = []
 
     def url_to_fs(_: str, **options: Any) -> tuple[Any, str]:
-        given.append({name: value for name, value in options.items() if "cache" not in name})
+        passed.append({name: value for name, value in options.items() if "cache" not in name})
         return fsspec.filesystem("memory"), "/x"
 
     monkeypatch.setattr(reader, "url_to_fs", url_to_fs)
     connection = Connection("c", login="key", password="secret", port=22, host="store.example", extra={"anon": False})
     for pattern in ("s3://b/*", "sftp:///x", "/x/*"):
         source_kind("files").open(shop(pattern), connection, RUN_DATE)
-    assert given == [
+    assert passed == [
         {"key": "key", "secret": "secret", "endpoint_url": "store.example", "anon": False},
         {"username": "key", "password": "secret", "host": "store.example", "port": 22, "anon": False},
         {"anon": False},

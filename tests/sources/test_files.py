@@ -117,9 +117,9 @@ class Made(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         while len(self.rest) < len(buffer) and (more := next(self.made, b"")):
             self.rest += more
-        found, self.rest = self.rest[: len(buffer)], self.rest[len(buffer) :]
-        buffer[: len(found)] = found
-        return len(found)
+        chunk, self.rest = self.rest[: len(buffer)], self.rest[len(buffer) :]
+        buffer[: len(chunk)] = chunk
+        return len(chunk)
 
 
 def test_memory_does_not_grow_with_the_file() -> None:
