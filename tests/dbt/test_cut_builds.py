@@ -167,7 +167,7 @@ def _purchases_of_everybody(nights: StageWarehouse, after: date) -> None:
     nights.query(
         """
         insert into raw.woocommerce__orders (id, source, doc, loaded_at)
-        select id || '/' || number, source,
+        select id || '/' || %s::date || '/' || number, source,
             doc || jsonb_build_object(
                 'refunds', '[]'::jsonb, 'status', 'completed', 'total', '10.00', 'date_created_gmt',
                 to_char(%s::date + number * (2 + abs(hashtext(id)) %% 18), 'YYYY-MM-DD"T"12:00:00')),
@@ -178,6 +178,7 @@ def _purchases_of_everybody(nights: StageWarehouse, after: date) -> None:
         ) as orders
         cross join generate_series(1, 5) as number
         """,
+        after,
         after,
     )
 
