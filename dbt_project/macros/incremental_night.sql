@@ -186,7 +186,9 @@
         {%- for name, type in columns.items() if name not in known -%}
             {%- do missing.append(api.Column(name, type)) -%}
         {%- endfor -%}
-        {%- if missing -%} {%- do alter_relation_add_remove_columns(this, missing, none) -%} {%- endif -%}
+        {%- if missing -%}
+            {%- do alter_relation_add_remove_columns(load_relation(this), missing, none) -%}
+        {%- endif -%}
     {%- endif -%}
 {%- endmacro %}
 

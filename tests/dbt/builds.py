@@ -194,6 +194,10 @@ class Warehouse:
             self.manifests.append(parsed(self.project, variables))
         return dbtRunner(manifest=self.manifests[0]).invoke([command, *arguments, *options])
 
+    def execute(self, statement: str) -> None:
+        with psycopg.connect(self.url) as connection:
+            connection.execute(statement.encode())
+
     def marts(self) -> dict[str, list[dict[str, Any]]]:
         with psycopg.connect(self.url, row_factory=dict_row) as connection:
             statements = {name: sql.SQL("select * from {}").format(sql.Identifier("marts", name)) for name in MARTS}
