@@ -51,6 +51,8 @@ def written(folder: Path, text: str | bytes) -> Path:
 def test_the_shipped_file_is_valid_and_names_every_option() -> None:
     shipped = settings.load(SHIPPED)
     document = yaml.safe_load(SHIPPED.read_text())["vars"]["lifecycle"]
+    for audience in document["audiences"].values():
+        audience["fields"] = {column: f"lifecycle_{column}" for column in audience["fields"]}
     assert shipped.model_dump() == document
     assert set(shipped.sources()) == {"demo", "esp"}
 
@@ -295,7 +297,59 @@ def test_the_columns_to_push_are_columns_of_the_customers_contract() -> None:
     assert set(STANDARD_COLUMNS) <= set(CUSTOMER_COLUMNS)
 
 
-def test_custom_fields_are_the_standard_ones_and_the_audiences_own_each_once() -> None:
+STANDARD_FIELDS = [f"lifecycle_{name}" for name in ("contactable", *STANDARD_COLUMNS)]
+
+
+def test_fields_are_the_standard_ones_what_greets_and_the_audiences_own_each_once() -> None:
     fields = settings.parse(changed("audiences.all_new.fields", ["revenue", "vip", "first_order_on"])).custom_fields()
-    assert list(fields) == [f"lifecycle_{name}" for name in ("contactable", *STANDARD_COLUMNS, "vip", "first_order_on")]
+    greeting = ["first_name", "last_name", "country", "language"]
+    assert list(fields) == [*STANDARD_FIELDS, *greeting, "lifecycle_vip", "lifecycle_first_order_on"]
     assert (fields["lifecycle_vip"], fields["lifecycle_first_order_on"]) == ("Text", "Date")
+
+
+def test_without_a_greeting_only_what_an_audience_names_is_pushed() -> None:
+    document = changed("audiences.all_new.fields", ["first_name"]) | {"greeting": False}
+    assert list(settings.parse(document).custom_fields()) == [*STANDARD_FIELDS, "first_name"]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"vip": "IST_VIP", "revenue": None, "country": "Land"},
+        [{"vip": "IST_VIP"}, "revenue", {"country": "Land"}],
+        [{"vip": "IST_VIP", "revenue": "lifecycle_revenue", "country": "Land"}],
+    ],
+)
+def test_a_column_can_have_a_name_of_its_own_at_the_provider(fields: object) -> None:
+    checked = settings.parse(changed("audiences.all_new.fields", fields))
+    assert checked.audiences["all_new"].fields == {"vip": "IST_VIP", "revenue": "lifecycle_revenue", "country": "Land"}
+    assert list(checked.custom_fields().items())[-2:] == [("IST_VIP", "Text"), ("Land", "Text")]
+
+
+@pytest.mark.parametrize("name", ["Stufe 2", "2te_stufe", "stufe-2", "größe", "", "x" * 101, 7])
+def test_a_name_that_no_field_can_have_is_refused(name: object) -> None:
+    (problem,) = problems(changed("audiences.all_new.fields", {"stage": name}))
+    assert problem.startswith(
+        f"audiences.all_new.fields: stage: {name!r} can't be a field's name; use up to 100 letters"
+    )
+
+
+@pytest.mark.parametrize("name", ["email", "First_Name", "country", "CITY", "lifecycle_orders", "Lifecycle_x"])
+def test_a_name_that_is_taken_is_refused(name: str) -> None:
+    (problem,) = problems(changed("audiences.all_new.fields", {"stage": name}))
+    assert problem.startswith(f"audiences.all_new.fields: stage: the name {name!r} is taken")
+
+
+def test_two_columns_of_one_name_are_refused_also_of_two_audiences() -> None:
+    fields = {"stage": "Segment", "vip": "segment"}
+    (problem,) = problems(changed("audiences.all_new.fields", fields))
+    assert "segment is the name of two columns, stage and vip; give each a name of its own" in problem
+    document = changed("audiences.all_new.fields", {"stage": "Segment"})
+    document["audiences"]["other"] = document["audiences"]["all_new"] | {"list": "B", "fields": [{"vip": "SEGMENT"}]}
+    (problem,) = problems(document)
+    assert "audiences.other.fields: SEGMENT is the name of two columns, stage and vip" in problem
+
+
+def test_a_column_that_is_named_twice_is_refused() -> None:
+    (problem,) = problems(changed("audiences.all_new.fields", ["vip", {"vip": "IST_VIP"}]))
+    assert problem == "audiences.all_new.fields: vip is named 2 times; once is right"

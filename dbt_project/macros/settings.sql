@@ -44,6 +44,8 @@
                 "engagement": {"engaged_days": 90, "machine_opens_count": false},
                 "consent": {"existing_customers": false},
                 "audiences": {},
+                "greeting": true,
+                "language": "en",
                 "contact_cap": none,
                 "measuring": {
                     "months": 13,

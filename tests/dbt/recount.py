@@ -28,7 +28,7 @@ AUDIENCES: dict[str, dict[str, Any]] = {
         "priority": 50,
         "exclusive_group": "rescue",
         "holdout_share": 0.3,
-        "fields": ["country", "purchase_days"],
+        "fields": ["country", {"purchase_days": "DAYS_BOUGHT"}],
     },
     "repeaters": {
         "list": "Repeaters",

@@ -16,7 +16,6 @@ from tests.databases import NewDatabase
 from tests.dbt.builds import MARTS, Warehouse, build, variables
 from tests.dbt.documents import Night, changed, documents
 from tests.dbt.recount import (
-    AUDIENCES,
     HORIZON,
     RULESETS,
     STAGES,
@@ -62,6 +61,10 @@ def nights() -> list[Night]:
     ]
 
 
+#: As an earlier version has left the table that no build makes again; views on it are made again.
+AS_BEFORE = """
+alter table intermediate.int_delivered_messages drop column delivery_event_on cascade, drop column sent_on cascade
+"""
 IS_WHOLE = [True, False, True, False, False]
 #: A few days and documents on from the night before: most people are as they were.
 IS_NEXT = [False, True, False, False, True]
@@ -103,6 +106,8 @@ def built(new_database: NewDatabase, tmp_path_factory: pytest.TempPathFactory) -
         corrections = {} if is_whole else corrected(done[-1].counted, counted)
         known = {**(done[-1].corrections if done else {}), **corrections}
         done.append(Built(counted, known, house.marts(), deepcopy(kept)))
+        if number == 1:
+            house.execute(AS_BEFORE)
         kept.deliver(night.run_date, decisions(counted, entered_late(done[-1]), done[-1].kept))
         house.keep(kept)
     return done
@@ -321,7 +326,7 @@ def test_contacts_carry_what_their_audiences_add(built: list[Built]) -> None:
         held_out = set()
         for (name, key), (outcome, _) in decided(night).items():
             if outcome == "member":
-                added.setdefault(key, set()).update(AUDIENCES[name].get("fields", []))
+                added.setdefault(key, set()).add(name)
             elif outcome == "holdout":
                 held_out.add(key)
         assert held_out
@@ -339,8 +344,8 @@ def test_contacts_carry_what_their_audiences_add(built: list[Built]) -> None:
         assert {row["person_id"]: (row["email"], row["fields"]) for row in rows} == expected
 
 
-def carried(night: Built, key: UUID, added: set[str]) -> dict[str, Any]:
-    """The fields of one contact, without what is unknown; no document names a country."""
+def carried(night: Built, key: UUID, on: set[str]) -> dict[str, Any]:
+    """The fields of one contact, without what is unknown; no document has a name, a country or a language."""
     person, since = night.people[key], stage_since(night.counted, key)
     history = night.counted.histories[person.ruleset, key]
     columns = {
@@ -351,7 +356,7 @@ def carried(night: Built, key: UUID, added: set[str]) -> dict[str, Any]:
         "orders": person.orders,
         "revenue": float(person.revenue),
         "last_order_on": max(person.bought_on).isoformat() if person.days else None,
-        "purchase_days": len(person.bought_on) if "purchase_days" in added else None,
-        "first_order_on": min(person.bought_on).isoformat() if person.days and "first_order_on" in added else None,
+        "first_order_on": min(person.bought_on).isoformat() if person.days and "everybody" in on else None,
     }
-    return {f"lifecycle_{name}": value for name, value in columns.items() if value is not None}
+    fields = {f"lifecycle_{name}": value for name, value in columns.items() if value is not None}
+    return fields | ({"DAYS_BOUGHT": len(person.bought_on)} if "overdue" in on else {})

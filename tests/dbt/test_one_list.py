@@ -11,14 +11,22 @@ import pytest
 from dbt.contracts.graph.nodes import GenericTestNode
 
 from lifecycle import settings, transform
-from lifecycle.settings import CUSTOMER_COLUMNS, DBT_PROJECT, STAGES, STANDARD_COLUMNS, Contactable
+from lifecycle.settings import (
+    DBT_PROJECT,
+    GREETING_COLUMNS,
+    PUSHABLE_COLUMNS,
+    STAGES,
+    STANDARD_COLUMNS,
+    Contactable,
+)
 from tests.dbt.builds import Warehouse
 
 pytestmark = pytest.mark.dbt
 
 SHIPPED = settings.load(DBT_PROJECT / "vars.yml")
 LISTS = """{{ tojson({
-    'stages': stages(), 'standard': standard_columns(), 'words': contactable_words(), 'fields': contact_fields()
+    'stages': stages(), 'standard': standard_columns(), 'greeting': greeting_columns(),
+    'booleans': boolean_columns(), 'words': contactable_words(), 'fields': contact_fields()
 }) }}"""
 TYPES = {"Text": {"text", "boolean"}, "Number": {"integer", "numeric"}, "Date": {"date"}}
 
@@ -58,7 +66,9 @@ def test_no_other_list_of_stages_stands_in_dbt(parsed: Parsed) -> None:
 
 def test_a_contact_carries_in_dbt_what_the_provider_is_told_to_expect(parsed: Parsed) -> None:
     assert parsed.lists["standard"] == [*STANDARD_COLUMNS]
-    assert {*re.findall(r"'(lifecycle_\w+)'", parsed.lists["fields"])} == {*SHIPPED.custom_fields()}
+    assert parsed.lists["greeting"] == [*GREETING_COLUMNS]
+    named = re.findall(r"'(\w+)',\s*(?:customers\.|case|'contactable')", parsed.lists["fields"])
+    assert {*named} == {*SHIPPED.custom_fields()}
 
 
 def test_the_words_for_who_may_be_contacted_are_the_same_in_python_and_in_dbt(parsed: Parsed) -> None:
@@ -67,5 +77,6 @@ def test_the_words_for_who_may_be_contacted_are_the_same_in_python_and_in_dbt(pa
 
 def test_every_column_to_push_is_one_of_customers_and_of_its_type(parsed: Parsed) -> None:
     columns = parsed.manifest.nodes["model.lifecycle.customers"].columns
-    types = {name: columns[name].data_type.partition("(")[0] for name in CUSTOMER_COLUMNS}
-    assert {name: kind for name, kind in types.items() if kind not in TYPES[CUSTOMER_COLUMNS[name]]} == {}
+    types = {name: columns[name].data_type.partition("(")[0] for name in PUSHABLE_COLUMNS}
+    assert {name: kind for name, kind in types.items() if kind not in TYPES[PUSHABLE_COLUMNS[name]]} == {}
+    assert [name for name, kind in types.items() if kind == "boolean"] == parsed.lists["booleans"]

@@ -109,6 +109,6 @@ def test_what_a_project_leaves_out_is_what_a_night_takes(new_database: Callable[
     shop = VARIABLES["shops"]["shop"] | {"connection": "shop"}
     needed_by_a_night = {"shops": {"shop": shop}, "esp": {"kind": "sendgrid", "connection": "esp"}}
     checked = settings.parse(VARIABLES | needed_by_a_night).model_dump(mode="json")
-    for name in ("vip", "engagement", "consent", "contact_cap", "measuring"):
+    for name in ("vip", "engagement", "consent", "contact_cap", "measuring", "greeting", "language"):
         assert complete[name] == checked[name], name
     assert complete["esp"].items() <= checked["esp"].items()

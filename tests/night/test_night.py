@@ -204,6 +204,7 @@ def test_contacts_carry_the_stage_and_the_orders_of_the_recount(night: Left) -> 
         fields = night.held[email][0]
         assert fields["lifecycle_stage"] == people[email].stage(night.run_date)
         assert fields["lifecycle_orders"] == people[email].orders
+        assert fields["lifecycle_contactable"] == "contactable"
 
 
 @on("first", "second", "second_under_faults")

@@ -20,7 +20,9 @@ from lifecycle.settings.audiences import (
     CONTACTABLE_FIELD,
     CUSTOMER_COLUMNS,
     FIELD_PREFIX,
+    GREETING_COLUMNS,
     NOT_CONTACTABLE,
+    PUSHABLE_COLUMNS,
     STANDARD_COLUMNS,
     Audience,
     AudienceLimits,
@@ -33,6 +35,7 @@ from lifecycle.settings.audiences import (
     Limits,
     OverallLimits,
     Requests,
+    field_name,
 )
 from lifecycle.settings.connection import Connection
 from lifecycle.settings.files import DBT_PROJECT, EXPECTATIONS, quiet_environment, work_folder
@@ -50,7 +53,9 @@ __all__ = [
     "ESP",
     "EXPECTATIONS",
     "FIELD_PREFIX",
+    "GREETING_COLUMNS",
     "NOT_CONTACTABLE",
+    "PUSHABLE_COLUMNS",
     "STAGES",
     "STANDARD_COLUMNS",
     "Audience",
@@ -100,6 +105,7 @@ class Settings(Section):
     engagement: Engagement = Engagement()
     consent: Consent = Consent()
     audiences: dict[Name, Audience] = Field(min_length=1)
+    greeting: bool = True
     contact_cap: ContactCap | None = None
     guards: Guards = Guards()
     destination: AnyDestination | None = None
@@ -156,12 +162,25 @@ class Settings(Section):
                 raise ValueError(message)
         return self
 
+    @model_validator(mode="after")
+    def _each_field_once(self) -> Self:
+        columns: dict[str, str] = {}
+        for name, audience in self.audiences.items():
+            for column, field in audience.fields.items():
+                if columns.setdefault(field.lower(), column) != column:
+                    message = (
+                        f"audiences.{name}.fields: {field} is the name of two columns, {columns[field.lower()]} and"
+                    )
+                    message += f" {column}; give each a name of its own"
+                    raise ValueError(message)
+        return self
+
     def custom_fields(self) -> dict[str, FieldType]:
-        """Name → type of every custom field that the provider has to know."""
-        own = [column for audience in self.audiences.values() for column in audience.fields]
-        columns = dict.fromkeys((*STANDARD_COLUMNS, *own))
-        fields: dict[str, FieldType] = {CONTACTABLE_FIELD: "Text"}
-        return fields | {FIELD_PREFIX + column: CUSTOMER_COLUMNS[column] for column in columns}
+        """Name → type of every field of a contact that the provider has to know, what greets included."""
+        standard = (*STANDARD_COLUMNS, *(GREETING_COLUMNS if self.greeting else ()))
+        names = [(field_name(column), column) for column in standard]
+        names += [(name, column) for audience in self.audiences.values() for column, name in audience.fields.items()]
+        return {CONTACTABLE_FIELD: "Text", **{name: PUSHABLE_COLUMNS[column] for name, column in names}}
 
     def push_to(self) -> Esp | Destination:
         """Where the lists go: ``kind`` names the destination, ``connection`` how to reach it."""

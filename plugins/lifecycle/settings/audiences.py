@@ -1,10 +1,13 @@
 """Who is to be on which list, and how much may change in a night before somebody is asked."""
 
 import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import BeforeValidator, Field
 
 from lifecycle.settings.section import Days, Name, Section, Stage
 
@@ -40,9 +43,26 @@ CUSTOMER_COLUMNS: dict[str, FieldType] = {
     "account_stage": "Text",
     "account_stage_since": "Date",
 }
+#: What greets a person. The provider has fields of its own for it, so these names have no prefix.
+GREETING_COLUMNS: dict[str, FieldType] = {
+    "first_name": "Text",
+    "last_name": "Text",
+    "country": "Text",
+    "language": "Text",
+}
+PUSHABLE_COLUMNS = CUSTOMER_COLUMNS | GREETING_COLUMNS
 #: What every contact carries, whatever its audiences.
 STANDARD_COLUMNS = ("stage", "stage_since", "previous_stage", "orders", "revenue", "last_order_on")
 FIELD_PREFIX = "lifecycle_"
+#: As SendGrid wants it, the strictest of the providers (twilio.com/docs/sendgrid/ui/managing-contacts/custom-fields).
+FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}", re.ASCII)
+#: What a custom field can't be called: SendGrid's reserved fields, by the same page and its API, and Brevo's own.
+RESERVED_NAMES = frozenset({
+    "first_name", "last_name", "email", "alternate_emails", "phone_number", "phone_number_id", "whatsapp",
+    "line", "facebook", "unique_name", "external_id", "anonymous_id", "address_line_1", "address_line_2",
+    "city", "state_province_region", "postal_code", "country", "contact_id", "created_at", "updated_at",
+    "list_ids", "segment_ids", "custom_fields", "sms", "ext_id",
+})  # fmt: skip
 #: The custom field that says whether a segment may hold the contact.
 CONTACTABLE_FIELD = FIELD_PREFIX + "contactable"
 
@@ -59,16 +79,46 @@ class Contactable(StrEnum):
 NOT_CONTACTABLE = json.dumps({CONTACTABLE_FIELD: Contactable.NO})
 
 
-def _customer_column(name: str) -> str:
-    if name not in CUSTOMER_COLUMNS:
-        message = f"{name!r} is not a column that can be pushed; valid values: {', '.join(CUSTOMER_COLUMNS)}"
-        raise ValueError(message)
-    return name
+def field_name(column: str) -> str:
+    """What a column is called at the provider, unless the file says otherwise."""
+    return column if column in GREETING_COLUMNS else FIELD_PREFIX + column
 
 
-CustomerColumn = Annotated[str, AfterValidator(_customer_column)]
+def named_fields(entries: object) -> object:
+    """Column → name at the provider, of a mapping of both, or of a list of columns and of such mappings."""
+    if not isinstance(entries, Mapping | list | tuple):
+        return entries  # which is no mapping, as the type's own message says
+    pairs = [pair for entry in ([entries] if isinstance(entries, Mapping) else entries) for pair in _pairs(entry)]
+    problems = [*_column_problems(column for column, _ in pairs), *_name_problems(pairs)]
+    if problems:
+        raise ValueError("; ".join(problems))
+    return {column: name or field_name(column) for column, name in pairs}
+
+
+def _pairs(entry: object) -> list[tuple[Any, Any]]:
+    return [*entry.items()] if isinstance(entry, Mapping) else [(entry, None)]
+
+
+def _column_problems(columns: Iterable[Any]) -> Iterable[str]:
+    for column, count in Counter(map(str, columns)).items():
+        if column not in PUSHABLE_COLUMNS:
+            yield f"{column!r} is not a column that can be pushed; valid values: {', '.join(PUSHABLE_COLUMNS)}"
+        elif count > 1:
+            yield f"{column} is named {count} times; once is right"
+
+
+def _name_problems(pairs: Iterable[tuple[Any, Any]]) -> Iterable[str]:
+    for column, name in pairs:
+        if name is None or name == field_name(column):
+            continue
+        if not isinstance(name, str) or not FIELD_NAME.fullmatch(name):
+            yield f"{column}: {name!r} can't be a field's name; use up to 100 letters, digits and _, and no digit first"
+        elif name.lower() in RESERVED_NAMES or name.lower().startswith(FIELD_PREFIX):
+            yield f"{column}: the name {name!r} is taken, by the provider or by a field of ours; choose another one"
+
+
+FieldNames = Annotated[dict[str, str], BeforeValidator(named_fields)]
 StageNames = Annotated[list[Stage], Field(min_length=1)]
-CustomerColumns = list[CustomerColumn]  # named here: inside ``Audience`` the built-in is hidden by a field
 Count = Annotated[int, Field(ge=0)]
 Share = Annotated[float, Field(gt=0, le=1)]
 
@@ -157,7 +207,7 @@ class Audience(Section):
     is_contact: bool = True
     min_days_since_contact: Days | None = None
     holdout_share: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    fields: CustomerColumns = Field(default=[])
+    fields: FieldNames = Field(default={})
     guards: AudienceLimits | None = None
 
 

@@ -9,10 +9,10 @@ with
 
     memberships as (
         select
-            {% for column, audiences in columns_of_audiences().items() %}
+            {% for added in fields_of_audiences().values() %}
                 max(
-                    case when audience in ({{ literals(audiences) }}) then 1 else 0 end
-                ) as carries_{{ column }},
+                    case when audience in ({{ literals(added["audiences"]) }}) then 1 else 0 end
+                ) as carries_{{ loop.index }},
             {% endfor %}
             max(case when is_holdout then 1 else 0 end) as is_held_out,
             person_id
