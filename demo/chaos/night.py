@@ -3,17 +3,21 @@
 import os
 import sys
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
+from psycopg.types.json import Jsonb
 from tenacity import wait_none
 
 from lifecycle import deliver, extract, plan, reconcile, settings, warehouse, web
 from lifecycle.deliver import jobs
 from lifecycle.destinations.sendgrid import writer as sendgrid
-from lifecycle.errors import LifecycleError
+from lifecycle.errors import LifecycleError, PlanOutdated
 from lifecycle.sources import source_kind
+from lifecycle.sources.sendgrid import api
 
-TROUBLE = 75
+#: How a night's process ends that meets an error of ours, and one whose plan waits for an approval.
+TROUBLE, WAITING = 75, 76
+KEY = "SG.demo"
 AUDIENCES = {"vip": "VIP", "at_risk": "At risk", "lapsed": "Lapsed"}
 FIELDS: dict[str, settings.FieldType] = {
     "lifecycle_orders": "Number",
@@ -22,44 +26,72 @@ FIELDS: dict[str, settings.FieldType] = {
 }
 SECONDS = 1.0
 
-MARTS = ("contact_fields", "audience_members", "audience_decisions")
+MARTS = ("persons", "contact_fields", "audience_members", "audience_decisions")
 
-DERIVE = """
-truncate marts.contact_fields, marts.audience_members, marts.audience_decisions;
+DERIVE = f"""
+delete from marts.persons;
+delete from marts.contact_fields;
+delete from marts.audience_members;
+delete from marts.audience_decisions;
 create temporary table person on commit drop as
 select md5(lower(doc ->> 'email'))::uuid as person_id, lower(doc ->> 'email') as email,
     (doc ->> 'points')::int as points, string_to_array(doc ->> 'audiences', ',') as audiences,
-    exists (
-        select from ({suppressions}) as suppressed where lower(suppressed.email) = lower(doc ->> 'email')
-    ) as is_suppressed
+    (doc ->> 'is_held_out')::boolean as is_held_out,
+    (doc ->> 'has_withdrawn')::boolean or exists (
+        select from ({{suppressions}}) as suppressed where lower(suppressed.email) = lower(doc ->> 'email')
+    ) as is_refused
 from raw.woocommerce__customers where not is_deleted;
+insert into marts.persons (person_id, email, first_seen_on, consent_state)
+select person_id, email, date '2017-11-01', case when is_refused then 'refused' else 'granted' end from person;
 insert into marts.contact_fields
-select person_id, email, jsonb_build_object('lifecycle_orders', points, 'lifecycle_stage', 'stage ' || points % 3)
-from person where not is_suppressed;
+select person_id, email, case
+    when is_held_out then jsonb_build_object('{settings.CONTACTABLE_FIELD}', '{settings.Contactable.HELD_OUT}')
+    else jsonb_strip_nulls(jsonb_build_object(
+        'lifecycle_orders', points, 'lifecycle_stage', 'stage ' || coalesce(points, 0) % 3,
+        '{settings.CONTACTABLE_FIELD}', '{settings.Contactable.YES}'))
+    end
+from person where not is_refused;
 insert into marts.audience_decisions
-select audience, person_id, lists.name, 50, case when is_suppressed then 'excluded' else 'member' end,
-    case when is_suppressed then 'suppressed' end, 'by the account'
+select audience, person_id, lists.value, 50,
+    case when is_refused then 'excluded' when is_held_out then 'holdout' else 'member' end,
+    case when is_refused then 'refused' end, 'by the account'
 from person cross join unnest(audiences) as audience
-join (values ('vip', 'VIP'), ('at_risk', 'At risk'), ('lapsed', 'Lapsed')) as lists (key, name) on lists.key = audience;
+join jsonb_each_text(%s) as lists on lists.key = audience;
 insert into marts.audience_members
-select audience, person_id, email, list_name, priority, false, reason
-from marts.audience_decisions join person using (person_id) where outcome = 'member';
-"""
+select audience, person_id, email, list_name, priority, outcome = 'holdout', reason
+from marts.audience_decisions join person using (person_id) where outcome <> 'excluded';
+"""  # noqa: S608 - constants
 
 
 @dataclass(frozen=True)
 class Night:
-    """What a night needs to know."""
+    """What a night needs to know; ``approved`` is the run that it only delivers."""
 
     warehouse: str
     shop: str
     esp: str
     run_date: date
     is_extracted: bool
+    audiences: tuple[str, ...] = tuple(AUDIENCES)
+    key: str = KEY
+    retry_refused: bool = False
+    approved: int | None = None
+    is_verbose: bool = "CHAOS_VERBOSE" in os.environ
+
+    @property
+    def lists(self) -> list[str]:
+        """The lists that the night's audiences fill."""
+        return [AUDIENCES[name] for name in self.audiences]
+
+    def destination(self, *, prepared: bool = False) -> sendgrid.SendGrid:
+        """The provider, as ``lifecycle_airflow.nightly`` connects to it."""
+        known_lists = deliver.known_lists(self.warehouse, "sendgrid")
+        provider = settings.Connection("esp", host=self.esp, password=self.key)
+        return sendgrid.connect(provider, *((self.lists, FIELDS) if prepared else ([], {})), known_lists)
 
 
-def rules() -> settings.Settings:
-    """The simulation's rules."""
+def rules(night: Night) -> settings.Settings:
+    """The marketer's file of a night."""
     stages = {"at_risk": {"after_days": 21}, "lapsed": {"after_days": 42}, "lost": {"after_days": 90}}
     shop = {"kind": "woocommerce", "connection": "shop", "timezone": "Europe/Zurich", "currency": "CHF"}
     return settings.parse(
@@ -69,45 +101,70 @@ def rules() -> settings.Settings:
             "shops": {"shop": shop},
             "esp": {"kind": "sendgrid", "connection": "esp", "message_activity": False},
             "stages": {"rulesets": {"default": stages}},
-            "audiences": {name: {"list": title, "stages": ["active"]} for name, title in AUDIENCES.items()},
+            "audiences": {name: {"list": AUDIENCES[name], "stages": ["active"]} for name in night.audiences},
             "guards": {
                 "suppressions_may_be_empty": True,
-                "first_delivery_asks": False,
-                "audience": {"stop_if_emptied_from": None},
+                "overall": {"max_created": 40, "max_removed": 15},
+                "audience": {"stop_if_emptied_from": 10},
             },
         }
     )
 
 
-def run(night: Night) -> None:
-    """Do the night; ends with 0, with ``TROUBLE`` after an error of ours, or with 1 after one that must not be."""
+def run(night: Night, *, is_warehouse_lost: bool = False) -> None:
+    """Do the night; ends with 0, ``TROUBLE``, ``WAITING``, or with 1 after an error that must not be.
+
+    ``is_warehouse_lost``: its warehouse is taken away meanwhile, and whatever breaks is trouble.
+    """
     sys.stderr = open(os.devnull, "w")  # noqa: PTH123, SIM115 - its warnings are many
     web._backoff, web.ATTEMPTS, web.TIMEOUT = wait_none(), 3, (SECONDS, SECONDS)  # type: ignore[assignment]  # noqa: SLF001
     sendgrid.TIMEOUT, jobs.PATIENCE_SECONDS, jobs.FIRST_PAUSE = SECONDS, 0.3, 0.01
+    reconcile.PATIENCE_SECONDS, reconcile.FIRST_PAUSE, api.EXPORT_PATIENCE = 0.3, 0.01, timedelta(seconds=1)
     try:
-        _whole(night)
-    except LifecycleError:
+        os._exit(_whole(night) if night.approved is None else _send(night, night.approved))
+    except LifecycleError as error:
+        if night.is_verbose:
+            print(f"{type(error).__name__}: {error}", flush=True)  # noqa: T201
         os._exit(TROUBLE)
-    except BaseException as error:  # noqa: BLE001 - named to whom asked for the night
+    except BaseException as error:  # noqa: BLE001 - shown to whoever asked for the night
+        if is_warehouse_lost and isinstance(error, Exception):
+            os._exit(TROUBLE)
         print(f"{type(error).__name__}: {error}", flush=True)  # noqa: T201
         os._exit(1)
-    os._exit(0)
 
 
-def _whole(night: Night) -> None:
-    config, provider = rules(), settings.Connection("esp", host=night.esp, password="SG.demo")  # noqa: S106
-    shop = settings.Connection("shop", host=night.shop, login="ck_demo", password="cs_demo")  # noqa: S106
+def _whole(night: Night) -> int:
+    """The steps of ``lifecycle_airflow.nightly`` up to the plan, and the delivery if no guard has tripped."""
+    url, config = night.warehouse, rules(night)
     if night.is_extracted:
-        extract.run(night.warehouse, "shop", config.shops["shop"], shop, night.run_date)
-        extract.run(night.warehouse, "esp", config.esp, provider, night.run_date)
+        shop = settings.Connection("shop", host=night.shop, login="ck_demo", password="cs_demo")  # noqa: S106
+        extract.run(url, "shop", config.shops["shop"], shop, night.run_date)
+        provider = settings.Connection("esp", host=night.esp, password=night.key)
+        extract.run(url, "esp", config.esp, provider, night.run_date)
     suppressions = " union all ".join(
         f"select doc ->> 'email' as email from raw.sendgrid__{stream} where not is_deleted"  # noqa: S608
         for stream in source_kind("sendgrid").suppressions(config.esp)
     )
-    with warehouse.connect(night.warehouse) as connection:
-        connection.execute(DERIVE.format(suppressions=suppressions).encode())
-    destination = sendgrid.connect(provider, AUDIENCES.values(), FIELDS)
-    deliver.resolve_open_jobs(night.warehouse, destination)
-    run_id = plan.run(night.warehouse, night.run_date, config)
-    deliver.run(night.warehouse, destination, run_id)
-    reconcile.run(night.warehouse, destination, run_id, AUDIENCES.values())
+    with warehouse.only_one(url, "derive"), warehouse.connect(url) as connection:
+        lists = Jsonb({name: AUDIENCES[name] for name in night.audiences})
+        for statement in DERIVE.format(suppressions=suppressions).split(";\n"):
+            if statement.strip():
+                connection.execute(statement.encode(), [lists] if "%s" in statement else None)
+    destination = night.destination()
+    deliver.resolve_open_jobs(url, destination)
+    if differing := reconcile.differing_lists(url, destination):
+        reconcile.adopt_remote_state(url, night.destination(), night.run_date, differing)
+    run_id = plan.run(url, night.run_date, config, retry_refused=night.retry_refused)
+    return WAITING if plan.stopped_by(url, run_id) else _send(night, run_id)
+
+
+def _send(night: Night, run_id: int) -> int:
+    """Deliver and read back; a plan that is too old is made anew first."""
+    url, destination = night.warehouse, night.destination(prepared=True)
+    try:
+        deliver.run(url, destination, run_id)
+    except PlanOutdated:
+        plan.renew(url, run_id, rules(night))
+        deliver.run(url, destination, run_id)
+    reconcile.run(url, night.destination(), run_id, night.lists)
+    return 0

@@ -6,7 +6,7 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from demo.esp import Esp
-from lifecycle import deliver, plan
+from lifecycle import deliver, plan, reconcile
 from lifecycle.errors import GuardTripped
 from lifecycle.testing.faults import Fault
 from tests.deliver.support import ADA, BEN, EVE, STAGE, crowd
@@ -175,3 +175,40 @@ def test_a_key_that_may_not_read_suppressions_still_writes(world: World) -> None
     world.esp.faults.add(Fault("forbidden", path="/suppression/|/asm/", times=None))
     world.want(Person(ADA, ["vip"]))
     assert world.deliver(world.plan())["confirmed"] == 1
+
+
+def test_whoever_withdraws_or_is_held_out_after_the_plan_joins_nothing_and_leaves_by_the_next_one(world: World) -> None:
+    held_out = {"lifecycle_contactable": "held out"}
+    world.want(Person(EVE, ["lapsed"]))
+    world.whole_night()
+    world.want(Person(ADA, ["vip"]), Person(BEN, ["vip"]), Person(EVE, ["vip"]), *crowd(1, "vip"))
+    run_id = world.plan()
+    world.want(Person(BEN, held_out=["vip"], fields=held_out), *crowd(1, "vip"))
+    world.deliver(run_id)
+    assert world.held() == {EVE: (STAGE, []), "p0@example.com": (STAGE, ["VIP"])}
+    world.whole_night()
+    assert world.held() == {EVE: (LEFT, []), "p0@example.com": (STAGE, ["VIP"])}
+
+
+def test_whoever_left_and_is_back_on_a_list_by_a_snapshot_leaves_again(world: World) -> None:
+    world.want(Person(ADA, ["vip"]), Person(BEN, ["vip"]))
+    world.whole_night()
+    snapshot = world.esp.snapshot()
+    world.want(Person(ADA, ["lapsed"]), Person(BEN, ["vip"]))
+    world.whole_night()
+    world.esp.restore(snapshot)
+    for _ in range(2):
+        world.whole_night()
+    assert world.held() == {ADA: (STAGE, ["Lapsed"]), BEN: (STAGE, ["VIP"])}
+
+
+def test_after_a_warehouse_was_restored_each_list_is_read_until_a_night_has_ended(world: World) -> None:
+    world.want(Person(ADA, ["vip"]), Person(BEN, ["vip"]))
+    world.whole_night()
+    assert reconcile.differing_lists(world.url, world.destination()) == []
+    world.run("update delivery.installation set table_oid = 1")
+    for _ in range(2):
+        deliver.resolve_open_jobs(world.url, world.destination())
+        assert "VIP" in reconcile.differing_lists(world.url, world.destination())
+    world.whole_night()
+    assert reconcile.differing_lists(world.url, world.destination()) == []

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from demo.chaos.seed import Killer
+from demo.chaos.watch import Interruption
 from demo.esp import Pace
 from tests.world import Person, World
 
@@ -87,7 +87,7 @@ def killed(world: World, chance: random.Random) -> None:
     with subprocess.Popen(command, stdin=subprocess.PIPE, env=paths) as victim:
         assert victim.stdin is not None
         moment = chance.choice(["before", "performed", "answered"])
-        world.host.app = Killer(world.esp.app, victim, 2 + chance.randrange(1, 13), moment)
+        world.host.app = Interruption(world.esp.app, victim.kill, 2 + chance.randrange(1, 13), moment, is_end=True)
         victim.stdin.write(b"go\n")
         victim.stdin.close()
         assert victim.wait() == -9

@@ -88,6 +88,7 @@ def run(
             raise GuardTripped(message)
         _note_ids(connection, destination, account_id, run_id)
         jobs.wait(connection, destination, account_id, pending_hours * HOUR)
+        suppressions.hold_back(connection, run_id)
         suppressions.heed(connection, destination, account_id, run_id, run_date, NOT_CONTACTABLE)
         if isinstance(destination, Removes):
             remover = Remover(url, destination, account_id, run_id)

@@ -50,9 +50,13 @@ select count(*) from forgotten
 
 #: Nothing is certain any more: the next plan writes everybody whole.
 DOUBT_EVERYBODY = """
-update $delivery.ledger set is_certain = false,
-    fields = (select coalesce(jsonb_object_agg(key, null::text), '{}') from jsonb_object_keys(fields) as key)
-where is_certain
+with doubted as (
+    update $delivery.ledger set is_certain = false,
+        fields = (select coalesce(jsonb_object_agg(key, null::text), '{}') from jsonb_object_keys(fields) as key)
+    where is_certain returning account_id
+)
+select account_id, (select count(*) from doubted where doubted.account_id = account.account_id)
+from $delivery.account order by account_id
 """
 
 INSTALLATION = """
@@ -167,8 +171,7 @@ def _doubt_restored(connection: warehouse.Connection) -> None:
         connection.execute("insert into $delivery.installation values (%s, %s, %s)", now or [])
         if known is None:
             return
-        doubted = connection.execute(DOUBT_EVERYBODY).rowcount
-        for (account_id,) in connection.execute("select account_id from $delivery.account where is_current").fetchall():
+        for account_id, doubted in connection.execute(DOUBT_EVERYBODY).fetchall():
             record_doubt(connection, account_id, "warehouse restored", None, doubted)
 
 

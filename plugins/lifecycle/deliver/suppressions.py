@@ -1,4 +1,8 @@
-"""Suppressions of the last moment: whoever was suppressed after the plan was made leaves, and joins nothing."""
+"""Suppressions and withdrawals of the last moment.
+
+Whoever was suppressed after the plan was made leaves, and joins nothing. Whom the marts have barred since, because they
+have withdrawn or are held out now, is not written: their leaving is the next plan's, which the guards look at.
+"""
 
 import logging
 from datetime import UTC, date, datetime, time, timedelta
@@ -6,6 +10,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from lifecycle import warehouse
 from lifecycle.destinations import ListsSuppressions, Upserts
 from lifecycle.errors import AccessDenied
+from lifecycle.settings import CONTACTABLE_FIELD
 
 #: The pull that the plan knows can have begun a day before the run date ended.
 LOOKS_BACK = timedelta(days=2)
@@ -41,7 +46,27 @@ where account_id = %(account)s and (lists <> '{}' or fields <> %(neutral)s::json
 on conflict (run_id, person_id) do nothing
 """
 
+HOLD_BACK = f"""
+update $delivery.plan set add_lists = '{{}}', payload = '{{}}'
+where run_id = %(run_id)s and change in ('create', 'update') and (add_lists <> '{{}}' or payload <> '{{}}')
+    and not exists (
+        select from $marts.contact_fields as contacts
+        where contacts.person_id = plan.person_id and contacts.email = plan.email
+            and contacts.fields ->> '{CONTACTABLE_FIELD}' is not distinct from plan.desired ->> '{CONTACTABLE_FIELD}')
+    and not exists (
+        select from $delivery.job_row join $delivery.job using (job_id)
+        where job_row.run_id = plan.run_id and job_row.person_id = plan.person_id and job.kind = 'upsert'
+            and job.status <> 'failed')
+"""  # noqa: S608 - a constant
+
 log = logging.getLogger(__name__)
+
+
+def hold_back(connection: warehouse.Connection, run_id: int) -> None:
+    """Write nobody of the plan who may no longer be contacted, by the marts of this moment."""
+    held_back = connection.execute(HOLD_BACK, {"run_id": run_id}).rowcount
+    if held_back:
+        log.warning("run %d: %d people may no longer be contacted since it was planned", run_id, held_back)
 
 
 def heed(
