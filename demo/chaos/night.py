@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -90,8 +91,8 @@ class Night:
         return sendgrid.connect(provider, *((self.lists, FIELDS) if prepared else ([], {})), known_lists)
 
 
-def rules(night: Night) -> settings.Settings:
-    """The marketer's file of a night."""
+def rules(audiences: Iterable[str]) -> settings.Settings:
+    """The marketer's file with these audiences."""
     stages = {"at_risk": {"after_days": 21}, "lapsed": {"after_days": 42}, "lost": {"after_days": 90}}
     shop = {"kind": "woocommerce", "connection": "shop", "timezone": "Europe/Zurich", "currency": "CHF"}
     return settings.parse(
@@ -101,7 +102,7 @@ def rules(night: Night) -> settings.Settings:
             "shops": {"shop": shop},
             "esp": {"kind": "sendgrid", "connection": "esp", "message_activity": False},
             "stages": {"rulesets": {"default": stages}},
-            "audiences": {name: {"list": AUDIENCES[name], "stages": ["active"]} for name in night.audiences},
+            "audiences": {name: {"list": AUDIENCES[name], "stages": ["active"]} for name in audiences},
             "guards": {
                 "suppressions_may_be_empty": True,
                 "overall": {"max_created": 40, "max_removed": 15},
@@ -135,7 +136,7 @@ def run(night: Night, *, is_warehouse_lost: bool = False) -> None:
 
 def _whole(night: Night) -> int:
     """The steps of ``lifecycle_airflow.nightly`` up to the plan, and the delivery if no guard has tripped."""
-    url, config = night.warehouse, rules(night)
+    url, config = night.warehouse, rules(night.audiences)
     if night.is_extracted:
         shop = settings.Connection("shop", host=night.shop, login="ck_demo", password="cs_demo")  # noqa: S106
         extract.run(url, "shop", config.shops["shop"], shop, night.run_date)
@@ -164,7 +165,7 @@ def _send(night: Night, run_id: int) -> int:
     try:
         deliver.run(url, destination, run_id)
     except PlanOutdated:
-        plan.renew(url, run_id, rules(night))
+        plan.renew(url, run_id, rules(night.audiences))
         deliver.run(url, destination, run_id)
     reconcile.run(url, night.destination(), run_id, night.lists)
     return 0
