@@ -29,7 +29,7 @@ import psycopg
 
 from bench import _readback, _sink
 from demo import marts, postgres
-from demo.chaos.night import AUDIENCES as LISTS
+from demo.chaos.night import AUDIENCES as CHAOS_AUDIENCES
 from demo.chaos.night import rules
 from lifecycle import deliver, plan, reconcile, settings, warehouse
 from lifecycle.destinations.sendgrid import writer as sendgrid
@@ -131,7 +131,7 @@ def planning() -> dict[str, float]:
     names = {
         f"audience_{a}": settings.Audience(list=f"Lifecycle: {a}", stages=["active"]) for a in range(1, AUDIENCES + 1)
     }
-    given = rules(LISTS).model_copy(update={"audiences": names})
+    given = rules(CHAOS_AUDIENCES).model_copy(update={"audiences": names})
     timed(url, marts.ddl("contact_fields", "audience_decisions", "audience_members"), MARTS)
     timed(url, "vacuum analyze")
     began = time.perf_counter()
