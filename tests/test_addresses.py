@@ -3,15 +3,18 @@
 import csv
 import re
 import unicodedata
+from collections.abc import Iterator
 from pathlib import Path
 
 import idna
 import pytest
 from hypothesis import given
+from hypothesis import settings as hypothesis
 from hypothesis import strategies as some
 
-from lifecycle import addresses
-from lifecycle.addresses import normalize_email
+from lifecycle import addresses, warehouse
+from lifecycle.addresses import normalize_email, written_forms
+from tests.databases import NewDatabase, with_schemas
 
 #: ``written`` and ``one_form`` name what one doesn't see as in Python: ``\u200b``, ``\t``.
 TABLE = Path(__file__).with_name("addresses.csv")
@@ -47,6 +50,22 @@ DOMAINS = some.lists(WORDS, min_size=1, max_size=3).map(".".join)
 ADDRESSES = some.builds("{}{}{}".format, WORDS, some.sampled_from(["@", "@", "@@", ""]), DOMAINS)
 
 
+@pytest.mark.parametrize(
+    ("email", "forms"),
+    [
+        ("info@example.com", ["info@example.com"]),
+        ("info@xn--mller-kva.de", ["info@xn--mller-kva.de", "info@mu\u0308ller.de", "info@müller.de"]),
+        ("info@müller.de", ["info@müller.de"]),
+        ("jörg@example.com", ["jörg@example.com", "jo\u0308rg@example.com"]),
+        ("info@xn--zzzz!!.de", ["info@xn--zzzz!!.de"]),
+    ],
+    ids=ascii,
+)
+def test_others_may_have_written_an_address_in_its_other_forms(email: str, forms: list[str]) -> None:
+    assert written_forms(email) == forms
+    assert {*map(normalize_email, forms)} == {normalize_email(email)}
+
+
 @given(ADDRESSES)
 def test_the_one_form_has_itself_as_its_form(written: str) -> None:
     one_form = normalize_email(written)
@@ -76,3 +95,42 @@ def test_the_letters_of_europe_and_east_asia_are_encoded() -> None:
     text = "äöüßéèêàçñøåæœłşğıžčőþðəέςйжїћўհქאب中かカ각"
     assert [letter for letter in text if letter not in LETTERS] == []
     assert [letter for letter in "💩𝓶ﬁ①उ\u200d\u0308·\u00d7÷" if letter in LETTERS] == []
+
+
+# --- the warehouse -----------------------------------------------
+
+
+class Normalizer:
+    """The warehouse's function, for many addresses at once."""
+
+    def __init__(self, connection: warehouse.Connection) -> None:
+        self.connection = connection
+
+    def __call__(self, written: list[str]) -> list[str]:
+        rows = self.connection.execute(
+            "select coalesce($raw.normalized_email(email), '')"
+            " from unnest(%s::text[]) with ordinality as written (email, place) order by place",
+            [written],
+        )
+        return [one_form for (one_form,) in rows]
+
+
+@pytest.fixture(scope="module")
+def normalizer(new_database: NewDatabase) -> Iterator[Normalizer]:
+    with warehouse.connect(new_database(with_schemas)) as connection:
+        yield Normalizer(connection)
+
+
+def test_the_warehouse_gives_an_address_the_same_form(normalizer: Normalizer) -> None:
+    written = [written for _, written, _ in cases()]
+    assert normalizer(written) == [one_form for _, _, one_form in cases()]
+
+
+@hypothesis(max_examples=25)
+@given(some.lists(ADDRESSES, min_size=20, max_size=40))
+def test_the_warehouse_and_python_agree_on_any_address(normalizer: Normalizer, written: list[str]) -> None:
+    assert normalizer(written) == [normalize_email(email) for email in written]
+
+
+def test_an_absent_address_stays_absent(normalizer: Normalizer) -> None:
+    assert normalizer.connection.execute("select $raw.normalized_email(null)").fetchone() == (None,)

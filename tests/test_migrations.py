@@ -119,7 +119,8 @@ def test_a_warehouse_of_a_release_becomes_as_a_new_one_and_keeps_its_rows(
     assert catalogue(old) == catalogue(new)
     renamed = {"raw.sweep": "raw.deletion_check"}
     kept = {renamed.get(table, table): count for table, count in before.items()}
-    added = dict.fromkeys(("delivery.list", "delivery.field", "delivery.doubt", "delivery.installation"), 0)
+    names = ("list", "field", "doubt", "installation", "former_person")
+    added = {f"delivery.{name}": 0 for name in names}
     assert row_counts(old) == {**kept, **added, "delivery.account": 1, "migrations.applied": len(NUMBERS)}
 
 
@@ -158,8 +159,9 @@ def test_delivered_messages_keep_their_rows_and_call_a_campaign_so(
     table = "intermediate.int_delivered_messages"
     for statement in [
         "create schema intermediate",
-        f"create table {table} (message_id text, {id_before} text, {name_before} text, delivered_on date)",
-        f"insert into {table} values ('main/m1', 's1', 'Sale', '2017-06-04'), ('main/m2', null, null, '2017-06-05')",
+        f"create table {table} (message_id text, email text, {id_before} text, {name_before} text, delivered_on date)",
+        f"insert into {table} values ('main/m1', null, 's1', 'Sale', '2017-06-04')",
+        f"insert into {table} values ('main/m2', null, null, null, '2017-06-05')",
         f"create view intermediate.reader as select {name_before} from {table}",
     ]:
         rows(database_url, statement)

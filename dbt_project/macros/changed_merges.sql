@@ -1,6 +1,8 @@
 {# Persons who are merged otherwise than the facts say, which were derived with `applied`. #}
 {% macro changed_merges(applied) -%}
-    with merges as (select * from {{ ref("person_merges") }}), applied_merges as (select * from {{ applied }})
+    with
+        merges as (select * from {{ ref("stg_settings__person_merges") }}),
+        applied_merges as (select * from {{ applied }})
 
     select distinct coalesce(merges.person_id, applied_merges.person_id) as person_id
     from merges

@@ -52,9 +52,6 @@
     )
 {%- endmacro %}
 
-{# The one form of an address: trimmed and in lower case. Dots and plus signs stay: they tell people apart. #}
-{% macro normalize_email(text) -%} lower({{ clean_text(text) }}) {%- endmacro %}
-
 {# A JSON value that should be an array; anything else is an empty one. #}
 {% macro json_elements(value) -%}
     jsonb_array_elements(case when jsonb_typeof({{ value }}) = 'array' then {{ value }} else '[]' end)

@@ -3,5 +3,6 @@
     survivor of all.
 #}
 select merges.person_id, merges.surviving_person_id
-from {{ ref("person_merges") }} as merges
-inner join {{ ref("person_merges") }} as further on further.person_id = merges.surviving_person_id
+from {{ ref("stg_settings__person_merges") }} as merges
+inner join
+    {{ ref("stg_settings__person_merges") }} as further on further.person_id = merges.surviving_person_id

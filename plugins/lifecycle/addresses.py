@@ -51,6 +51,26 @@ def normalize_email(text: str) -> str:
     return email if domain.isascii() or not at else f"{local_part}@{_in_ascii(domain)}"
 
 
+def written_forms(email: str) -> list[str]:
+    """The forms in which somebody else may have written an address: the one form first, which most have alone.
+
+    A form that is not the one form stands for itself only.
+    """
+    if normalize_email(email) != email:
+        return [email]
+    local_part, at, domain = email.rpartition("@")
+    domains = {domain, ".".join(_decoded(label) for label in domain.split("."))}
+    written = {unicodedata.normalize(form, local_part + at + each) for form in ("NFC", "NFD") for each in domains}
+    return [email, *sorted(written - {email})]
+
+
+def _decoded(label: str) -> str:
+    try:
+        return idna.ulabel(label) if label.startswith("xn--") else label
+    except idna.IDNAError:
+        return label
+
+
 def _in_ascii(domain: str) -> str:
     """A domain as IDNA encodes it, or as it is."""
     labels = unicodedata.normalize("NFC", domain.translate(MAPPED)).split(".")

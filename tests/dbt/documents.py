@@ -1,12 +1,15 @@
 """What three shops and two providers hold, with every awkward case in it, and what becomes of it some nights later."""
 
 import random
+import unicodedata
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
+
+import idna
 
 ZONES = {"ny": "America/New_York", "zh": "Europe/Zurich", "nz": "Pacific/Auckland"}
 CURRENCIES = {"ny": "USD", "zh": "CHF", "nz": "USD"}
@@ -25,6 +28,8 @@ ODD_ADDRESSES = (
     "<jo@example.com>",
     "jörg@bücher.example",
 )
+#: One address, of which the provider knows one form.
+TWO_FORMS = ("eve@müller.example", "eve@xn--mller-kva.example")
 #: Days before which messages are sent.
 LAST_DAYS = (date(2017, 7, 4), date(2017, 9, 28), date(2017, 11, 7))
 
@@ -68,8 +73,12 @@ def _instant(dice: random.Random) -> datetime:
 
 
 def _written(dice: random.Random, email: str) -> str:
-    """An address as people write it."""
-    return dice.choice([email, email.upper(), f" {email.title()}\t", f"\u00a0{email}\n"])
+    """An address as people write it, or as machines encode it."""
+    forms = [email, email.upper(), f" {email.title()}\t", f"\u00a0{email}\n"]
+    if not email.isascii():
+        local_part, _, domain = email.partition("@")
+        forms += [unicodedata.normalize("NFD", email), f"{local_part}@{idna.encode(domain).decode().upper()}"]
+    return dice.choice(forms)
 
 
 def _order(dice: random.Random, number: int, email: str, customer: int) -> dict[str, Any]:
@@ -122,10 +131,10 @@ def documents(dice: random.Random, people: int) -> Documents:
             stream = dice.choice(list(SUPPRESSIONS))
             row = {"created": 1500000000, "email": email.upper()}
             content[f"sendgrid__{stream}"][f"{provider}/{email}/1500000000"] = row
-    for address in ODD_ADDRESSES:
-        for _ in range(2):
-            order = len(content["woocommerce__orders"]) + 1
-            content["woocommerce__orders"][f"zh/{order}"] = _order(dice, order, address, 0) | {"status": "completed"}
+    for address in (*ODD_ADDRESSES, *ODD_ADDRESSES, *TWO_FORMS):
+        order = len(content["woocommerce__orders"]) + 1
+        content["woocommerce__orders"][f"zh/{order}"] = _order(dice, order, address, 0) | {"status": "completed"}
+    content["sendgrid__unsubscribes"]["esp/two_forms"] = {"created": 1500000000, "email": TWO_FORMS[1]}
     content["sendgrid__messages"] = {message_key(number): _message(dice, people) for number in range(people * 4)}
     return content
 

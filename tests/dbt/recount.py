@@ -1,6 +1,7 @@
 """What the marts must hold, counted by walking through every day of every person; shares no code with the product."""
 
 import hashlib
+import unicodedata
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterator
@@ -10,6 +11,8 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
+
+import idna
 
 from tests.dbt.documents import CURRENCIES, OPT_IN_LISTS, SUPPRESSIONS, ZONES, Night
 
@@ -219,10 +222,15 @@ def _day(text: str, zone: str) -> date:
     return datetime.fromisoformat(text.removesuffix("Z")).replace(tzinfo=UTC).astimezone(ZoneInfo(zone)).date()
 
 
+def _one_form(email: str) -> str:
+    local_part, at, domain = unicodedata.normalize("NFC", email.strip().lower()).rpartition("@")
+    return local_part + at + (domain if domain.isascii() else idna.encode(domain, uts46=True).decode())
+
+
 def _identity(email: str, shop: str, customer: int) -> str | None:
     """The name of whom a document is about."""
-    if cleaned := email.strip().lower():
-        return f"email:{cleaned}"
+    if one_form := _one_form(email):
+        return f"email:{one_form}"
     return f"shop:{shop}:customer:{customer}" if customer else None
 
 
@@ -328,7 +336,7 @@ def _read_provider(night: Night, people: dict[UUID, Person]) -> None:
             day = _day(contact["created_at"], HOUSE_ZONE)
             counts = contact.get("list_name") in {None, OPT_IN_LISTS[key.split("/")[0]]}
             if day <= night.run_date and counts and not contact.get("deleted"):
-                identity = f"email:{contact['email']}"
+                identity = f"email:{_one_form(contact['email'])}"
                 known = _seen(night, people, identity, day)
                 known.is_subscribed |= stream == "list_members" and identity not in night.merges
 
@@ -363,7 +371,7 @@ def consent(counted: Counted, key: UUID) -> tuple[str, str | None]:
     """State and basis; a refusal under a former address holds, a bounce there does not."""
     night, person = counted.night, counted.people[key]
     suppressed = {
-        uuid_of(f"email:{row['email'].lower()}"): reason
+        uuid_of(f"email:{_one_form(row['email'])}"): reason
         for stream, reason in SUPPRESSIONS.items()
         for row in night.documents[f"sendgrid__{stream}"].values()
     }
@@ -463,7 +471,7 @@ def _messages(night: Night, kept: Kept) -> dict[str, list[date]]:
     """Address → the days of the messages that reached it."""
     found: dict[str, list[date]] = defaultdict(list)
     for key, day in kept.delivered_on.items():
-        found[night.documents["sendgrid__messages"][key]["to_email"].strip().lower()].append(day)
+        found[_one_form(night.documents["sendgrid__messages"][key]["to_email"])].append(day)
     return found
 
 

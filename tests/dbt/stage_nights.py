@@ -269,10 +269,13 @@ def stage_warehouse(url: str, folder: Path) -> Iterator[StageWarehouse]:
             "raw": STREAMS,
             "seeds": ("exchange_rates", "person_merges"),
             "statistics": ("ruleset_version",),
+            "delivery": ("former_person",),
         }.items():
             made.query(f"create schema {FULL}{schema}")
             for table in tables:
                 made.query(f"create view {FULL}{schema}.{table} as select * from {schema}.{table}")
+        one_form = "normalized_email(email text) returns text return raw.normalized_email(email)"
+        made.query(f"create function {FULL}raw.{one_form}")
         made.query(VERSIONS)
         yield made
 

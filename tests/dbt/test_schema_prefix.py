@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from lifecycle import settings, transform
+from lifecycle import settings, transform, warehouse
 from tests.dbt.builds import Warehouse
 from tests.dbt.stage_nights import FULL
 
@@ -37,6 +37,7 @@ def test_two_installations_stand_beside_each_other(
     standing = {}
     for prefix in ("", PREFIX):
         monkeypatch.setenv("LIFECYCLE_SCHEMA_PREFIX", prefix)
+        warehouse.prepare(project.url, [])
         project.manifests.clear()
         build = [
             "build",

@@ -6,6 +6,7 @@ from datetime import date
 from uuid import UUID
 
 from lifecycle import warehouse
+from lifecycle.addresses import normalize_email
 from lifecycle.destinations import FindsContacts, Removes
 
 LEAVING = """
@@ -49,5 +50,5 @@ def _absent(destination: FindsContacts, people: dict[UUID, str]) -> dict[UUID, s
     absent = people
     for _ in range(2):
         found = destination.existing([*absent.values()]) if absent else set()
-        absent = {person_id: email for person_id, email in absent.items() if email.lower() not in found}
+        absent = {person_id: email for person_id, email in absent.items() if normalize_email(email) not in found}
     return absent

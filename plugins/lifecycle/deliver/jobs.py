@@ -260,9 +260,9 @@ def _finish(
 
 
 def _people(connection: warehouse.Connection, job: Job) -> list[tuple[UUID, str]]:
-    """Each one's id, and address as the provider spells it."""
+    """Each one's id, and the one form of their address."""
     return connection.execute(
-        "select person_id, lower(email) from $delivery.job_row join $delivery.plan using (run_id, person_id)"
-        " where job_id = %s",
+        "select person_id, $raw.normalized_email(email)"
+        " from $delivery.job_row join $delivery.plan using (run_id, person_id) where job_id = %s",
         [job.job_id],
     ).fetchall()

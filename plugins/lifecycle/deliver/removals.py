@@ -7,6 +7,7 @@ from threading import Lock
 from uuid import UUID
 
 from lifecycle import warehouse
+from lifecycle.addresses import normalize_email
 from lifecycle.deliver import jobs
 from lifecycle.deliver.batches import in_parallel, rows
 from lifecycle.destinations import ListsMembers, Removes
@@ -72,10 +73,11 @@ class Remover:
     def _remove(self, leaving: Leaving) -> None:
         list_name, members = leaving
         removal = self.destination.remove(list_name, [email for _, email in members])
-        unknown = {email.lower(): person_id for person_id, email in members if email.lower() in removal.not_found}
+        forms = {person_id: normalize_email(email) for person_id, email in members}
+        unknown = {email: person_id for person_id, email in forms.items() if email in removal.not_found}
         with self._lock:
             self._unknown.setdefault(list_name, {}).update(unknown)
-        people = [person_id for person_id, email in members if email.lower() not in unknown]
+        people = [person_id for person_id, email in forms.items() if email not in unknown]
         self._record(list_name, people, removal.job)
 
     def _remove_by_reading(self, list_name: str, people: dict[str, UUID]) -> None:

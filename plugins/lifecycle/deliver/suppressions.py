@@ -24,7 +24,7 @@ update $delivery.plan set change = 'leave', add_lists = '{}', remove_lists = coa
         select coalesce(jsonb_object_agg(key, null::text), '{}') from jsonb_object_keys(known.fields) as key
         where not %(neutral)s::jsonb ? key) end
 from $delivery.plan as planned
-inner join fresh_suppression as fresh on fresh.email = lower(planned.email)
+inner join fresh_suppression as fresh on fresh.email = $raw.normalized_email(planned.email)
 left join $delivery.ledger as known
     on known.account_id = %(account)s and known.person_id = planned.person_id and known.email = planned.email
 where plan.run_id = %(run_id)s and planned.run_id = %(run_id)s and plan.person_id = planned.person_id
@@ -41,7 +41,7 @@ select %(run_id)s, person_id, ledger.email, 'leave',
         select coalesce(jsonb_object_agg(key, null::text), '{}') from jsonb_object_keys(fields) as key
         where not %(neutral)s::jsonb ? key),
     %(neutral)s::jsonb, '{}', lists
-from $delivery.ledger inner join fresh_suppression as fresh on fresh.email = lower(ledger.email)
+from $delivery.ledger inner join fresh_suppression as fresh on fresh.email = $raw.normalized_email(ledger.email)
 where account_id = %(account)s and (lists <> '{}' or fields <> %(neutral)s::jsonb)
 on conflict (run_id, person_id) do nothing
 """

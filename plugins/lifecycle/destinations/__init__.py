@@ -191,7 +191,7 @@ class FindsContacts(Destination, Protocol):
     """Can tell which contacts there are."""
 
     def existing(self, emails: Sequence[str]) -> set[str]:
-        """Those of as many addresses as one removal takes that may have a contact, in lower case."""
+        """Those of as many addresses as one removal takes that may have a contact, in their one form."""
 
 
 class Connect(Protocol):

@@ -106,7 +106,7 @@ with present as (
     on conflict (account_id, person_id) do update
     set lists = array(select unnest(known.lists) union select unnest(excluded.lists) order by 1),
         fields = excluded.fields
-    where lower(known.email) = excluded.email
+    where $raw.normalized_email(known.email) = excluded.email
     returning person_id
 ),
 entered as (

@@ -17,12 +17,17 @@ VALUE = """nullif(nullif(nullif(nullif({}, 'null'), '""'), '0'), '"1970-01-01"')
 #: Providers cut texts: a reserved field at this length at the earliest, a field of ours at 1,000 characters.
 SHORTEST_CUT = 50
 
-# Who is not certain may be there or not. A number in a field that is a text there is the same in words.
+# Who is not certain may be there or not. A number in a field that is a text there is the same in words. The ledger can
+# hold a contact by a former form of its address besides the one of the present form, which is the one that counts.
 COMPARED = """
 create temporary table compared on commit drop as
 with ours as (
-    select person_id, lower(email) as email, fields, run_id, is_certain, %(list_name)s = any(lists) as is_on_list
-    from $delivery.ledger where account_id = %(account)s
+    select person_id, $raw.normalized_email(email) as email, fields, run_id, is_certain,
+        %(list_name)s = any(lists) as is_on_list
+    from $delivery.ledger as kept
+    where account_id = %(account)s and (email = $raw.normalized_email(email) or not exists (
+        select from $delivery.ledger as present
+        where present.account_id = kept.account_id and present.email = $raw.normalized_email(kept.email)))
 ),
 remote as (
     select distinct on (email) * from read_back order by email, contact_id
@@ -47,10 +52,10 @@ select *,
         order by key
     ) else '{{}}' end as differing,
     coalesce((select is_holdout from ({fields}) as wanted
-        where wanted.person_id = both_sides.person_id and lower(wanted.email) = both_sides.email), true) as is_barred,
+        where wanted.person_id = both_sides.person_id and wanted.email = both_sides.email), true) as is_barred,
     exists (
         select from $marts.audience_members as wanted
-        where wanted.person_id = both_sides.person_id and lower(wanted.email) = both_sides.email
+        where wanted.person_id = both_sides.person_id and wanted.email = both_sides.email
             and wanted.list_name = %(list_name)s and not wanted.is_holdout) as is_wanted
 from both_sides
 """
@@ -62,7 +67,7 @@ union select field_name from $delivery.field where account_id = %(account)s
 """
 
 #: Everybody whom the warehouse knows by an address, where that mart is there.
-PERSONS = "select person_id, lower(email) as email from $marts.persons where email is not null"
+PERSONS = "select person_id, email from $marts.persons where email is not null"
 NOBODY = "select null::uuid as person_id, null::text as email where false"
 
 #: Who may be written to, and whether as one who is held out.

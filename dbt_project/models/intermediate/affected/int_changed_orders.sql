@@ -7,7 +7,7 @@
 -- depends_on: {{ ref("int_shop_customers") }}
 -- depends_on: {{ ref("stg_settings__shops") }}
 -- depends_on: {{ ref("stg_settings__exchange_rates") }}
--- depends_on: {{ ref("person_merges") }}
+-- depends_on: {{ ref("stg_settings__person_merges") }}
 {% if not (facts and rates and merges and is_incremental_night()) %}
     select order_id from {{ ref("int_shop_orders") }} where false
 {% else %}

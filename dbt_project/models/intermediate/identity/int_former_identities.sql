@@ -1,6 +1,6 @@
 {#
-    Addresses that were the same person's before: of merged persons, and of shop customers with a new address. As with
-    suppressions, what is known counts for any run date.
+    Addresses that were the same person's before: of merged persons, of shop customers with a new address, and of persons
+    whose address had another form. As with suppressions, what is known counts for any run date.
 #}
 with
     versions as (select * from {{ ref("identity_map") }}),
@@ -20,4 +20,7 @@ from moved
 where identity_id <> person_id
 union
 select surviving_person_id as person_id, person_id as identity_id
-from {{ ref("person_merges") }}
+from {{ ref("stg_settings__person_merges") }}
+union
+select person_id, former_id as identity_id
+from {{ source("delivery", "former_person") }}

@@ -133,4 +133,5 @@ select
     changed.is_there and changed.seen_on is not null and changed.identity_id is not null as is_fact,
     changed.loaded_at
 from changed
-left join {{ ref("person_merges") }} as person_merges on person_merges.person_id = changed.identity_id
+left join
+    {{ ref("stg_settings__person_merges") }} as person_merges on person_merges.person_id = changed.identity_id

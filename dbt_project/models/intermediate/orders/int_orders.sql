@@ -43,7 +43,7 @@ with
 
     customers as (select * from {{ ref("int_shop_customers") }}),
 
-    merges as (select * from {{ ref("person_merges") }}),
+    merges as (select * from {{ ref("stg_settings__person_merges") }}),
 
     rates as (select * from {{ ref("stg_settings__exchange_rates") }}),
 

@@ -5,7 +5,7 @@ with
 
     shops as (select * from {{ ref("stg_settings__shops") }}),
 
-    merges as (select * from {{ ref("person_merges") }}),
+    merges as (select * from {{ ref("stg_settings__person_merges") }}),
 
     dated as (
         select

@@ -16,7 +16,7 @@ from typing import Any
 import orjson
 from sendgrid import SendGridAPIClient
 
-from lifecycle.addresses import normalize_email
+from lifecycle.addresses import normalize_email, written_forms
 from lifecycle.destinations import Account, Outcome, RemoteContact, Removal, values
 from lifecycle.destinations.sendgrid import account, refusals
 from lifecycle.destinations.sendgrid.calls import answer_part, call
@@ -29,7 +29,6 @@ from lifecycle.web import NOT_FOUND, Refused, Session, document, if_found
 TIMEOUT = 60.0
 #: ``search/emails`` refuses a longer address, and with it all others (twilio/sendgrid-oai#7).
 LONGEST_SEARCHED = 100
-WRITTEN = ("contacts", "lists", "custom fields")
 SUPPRESSIONS = ("bounces", "blocks", "spam_reports", "unsubscribes", "invalid_emails")
 SUPPRESSION_PAGE = 500
 #: How often a batch is sent again because a field that was just made is not known there yet.
@@ -170,8 +169,9 @@ class SendGrid:
 
     def existing(self, emails: Sequence[str]) -> set[str]:
         """``POST /v3/marketing/contacts/search/emails``; an address that is too long for it counts as there."""
-        found = self._searched([email for email in emails if len(email) <= LONGEST_SEARCHED])
-        return {email for email in emails if len(email) > LONGEST_SEARCHED} | {email for email, _ in found}
+        searched = [email for email in emails if len(email) <= LONGEST_SEARCHED]
+        too_long = {normalize_email(email) for email in emails if len(email) > LONGEST_SEARCHED}
+        return too_long | {email for email, _ in self._searched(searched)}
 
     def _on_list(self, list_name: str, emails: Sequence[str]) -> tuple[dict[str, str], frozenset[str]]:
         """Contact id → address of those on the list, and the addresses of which the search says nothing.
@@ -181,12 +181,16 @@ class SendGrid:
         list_id = self.list_ids.get(list_name)
         if list_id is None or not emails:
             return {}, frozenset()
-        known = self._searched([email for email in emails if len(email) <= LONGEST_SEARCHED])
+        forms = [form for email in emails for form in written_forms(email) if len(form) <= LONGEST_SEARCHED]
+        known = self._searched(forms)
         members = {who["id"]: email for email, who in known if list_id in who["list_ids"]}
         return members, frozenset(map(normalize_email, emails)) - {email for email, _ in known}
 
     def _searched(self, emails: Sequence[str]) -> list[tuple[str, Any]]:
         """Addresses and contacts of those whom the search knows; one that it refuses costs only itself."""
+        middle = len(emails) // 2
+        if len(emails) > self.max_removals:
+            return self._searched(emails[:middle]) + self._searched(emails[middle:])
         if not emails:
             return []
         request = partial(self.api.marketing.contacts.search.emails.post, request_body={"emails": [*emails]})
@@ -195,7 +199,6 @@ class SendGrid:
         except Refused as refusal:
             if refusal.status != refusals.BAD_REQUEST:
                 raise
-            middle = len(emails) // 2
             return self._searched(emails[:middle]) + self._searched(emails[middle:]) if middle else []
         result = {} if answer is None else answer_part(answer, "result", dict)
         return [(normalize_email(email), item["contact"]) for email, item in result.items() if "contact" in item]
@@ -254,10 +257,8 @@ def connect(
 ) -> SendGrid:
     """Sign in, and make the lists and custom fields that are not there yet.
 
-    Raises ``SettingsInvalid`` if a field of that name has another type there or the region has no contacts, and
-    ``AccountRefused`` at a limit.
+    Raises ``SettingsInvalid`` if a field of that name has another type there, and ``AccountRefused`` at a limit.
     """
-    reading.check_region(connection, WRITTEN)
     session, address = reading.sign_in(connection)
     client = SendGridAPIClient(api_key=connection.password, host=address)
     client.client.timeout = TIMEOUT
@@ -270,7 +271,6 @@ def connect(
 
 def missing_rights(connection: Connection) -> list[str]:
     """What the key may not do; nothing is changed: an upsert of nobody is refused, but only to who may write."""
-    reading.check_region(connection, WRITTEN)
     session, address = reading.sign_in(connection)
     reading.lists(session, address)
     try:
