@@ -27,6 +27,8 @@ FIELDS: dict[str, settings.FieldType] = {
     "lifecycle_last_category": "Text",
     "lifecycle_contactable": "Text",
 }
+#: An emptied Date, as the provider shows it.
+EMPTY_MOMENT = "1970-01-01T00:00:00Z"
 LEFT = {"lifecycle_contactable": "not contactable"}
 #: Every job is carried out when it is asked about for the first time.
 AT_ONCE = Pace(polls=0, seconds=None)
@@ -209,7 +211,10 @@ class World:
         """Address → fields that say something, and lists, that the provider really holds."""
         names = {key: name for name, key in self.esp.lists().items()}
         return {
-            email: (values.without_empty(contact["custom_fields"]), sorted(names[key] for key in contact["list_ids"]))
+            email: (
+                values.without_empty({k: v for k, v in contact["custom_fields"].items() if v != EMPTY_MOMENT}),
+                sorted(names[key] for key in contact["list_ids"]),
+            )
             for email, contact in self.esp.contacts().items()
         }
 

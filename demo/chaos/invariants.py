@@ -89,7 +89,8 @@ def _ledger(simulation: Simulation) -> Iterator[str]:
     for email, lists, is_certain in ledger:
         held = {name for name, members in there.items() if email in members}
         by_hand = {name for name, on in simulation.put_by_hand if on == email}
-        if not is_certain:
+        # who may not be written to and isn't known there stays in doubt until they have been absent for days
+        if not is_certain and any(email in wanted_members(simulation, name) for name in simulation.names):
             yield f"{email}: uncertain"
         if not {*lists} <= held or held - by_hand - {*lists}:
             yield f"{email}: the ledger has {sorted(lists)}, the provider {sorted(held)}"

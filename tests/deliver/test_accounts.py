@@ -212,3 +212,32 @@ def test_after_a_warehouse_was_restored_each_list_is_read_until_a_night_has_ende
         assert "VIP" in reconcile.differing_lists(world.url, world.destination())
     world.whole_night()
     assert reconcile.differing_lists(world.url, world.destination()) == []
+
+
+def test_what_a_restored_warehouse_has_forgotten_is_taken_off_every_list(world: World) -> None:
+    world.want(Person(ADA, ["vip"]), Person(BEN, ["vip"]), Person(EVE, ["vip", "lapsed"]), *crowd(1, *world.lists))
+    world.whole_night()
+    world.run("update delivery.installation set table_oid = 1; delete from delivery.membership")
+    world.run("update delivery.ledger set lists = '{VIP}'; delete from delivery.ledger where email = 'p0@example.com'")
+    world.run("create table marts.known as select person_id, email from marts.contact_fields")
+    world.want(Person(ADA, ["vip"]), Person(BEN), Person(EVE), Person("p0@example.com"))
+    world.run("create or replace view marts.persons as table marts.known")
+    try:
+        for _ in range(2):
+            world.whole_night()
+    finally:
+        world.run("drop view marts.persons; drop table marts.known")
+    assert {email: lists for email, (_, lists) in world.held().items() if lists} == {ADA: ["VIP"]}
+
+
+def test_after_provider_and_warehouse_were_restored_whoever_had_left_can_not_be_found(world: World) -> None:
+    world.want(Person(ADA, ["vip"]))
+    world.whole_night()
+    snapshot = world.esp.snapshot()
+    world.want()
+    world.whole_night()
+    world.esp.restore(snapshot)
+    world.esp.leave_list("VIP", ADA)
+    world.run("update delivery.installation set table_oid = 1")
+    world.whole_night()
+    assert world.held() == {ADA: (LEFT, [])}

@@ -48,11 +48,15 @@ unknown as (delete from $delivery.field where account_id = %(account)s and field
 select count(*) from forgotten
 """
 
-#: Nothing is certain any more: the next plan writes everybody whole.
+#: Nothing is certain any more: the next plan writes everybody whole, and empties whatever else we may have written.
 DOUBT_EVERYBODY = """
 with doubted as (
     update $delivery.ledger set is_certain = false,
-        fields = (select coalesce(jsonb_object_agg(key, null::text), '{}') from jsonb_object_keys(fields) as key)
+        fields = (
+            select coalesce(jsonb_object_agg(key, null::text), '{}') from (
+                select jsonb_object_keys(fields) union
+                select field_name from $delivery.field where field.account_id = ledger.account_id
+            ) as known (key))
     where is_certain returning account_id
 )
 select account_id, (select count(*) from doubted where doubted.account_id = account.account_id)

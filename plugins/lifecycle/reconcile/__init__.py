@@ -88,8 +88,9 @@ select count(*) from changed
 """
 
 # Somebody whom we know is on our list without our knowledge: as it should be, or barred, or with fields that only we
-# write and the ledger doesn't hold, so that it has lost something, or come back after we had taken them off it. Others
-# were put there by hand, and stay.
+# write and the ledger doesn't hold, so that it has lost something. So is who is in doubt, who has come back after we
+# had taken them off, and whom the list before has shown just now: what told them is adopted by then. Others were put
+# there by hand, and stay.
 ADOPT_PRESENCE = """
 with present as (
     insert into $delivery.ledger as known
@@ -98,11 +99,13 @@ with present as (
         (select max(run_id) from $delivery.run where account_id = %(account)s)
     from compared
     where is_there and not is_on_list and person_id is not null
-        and (is_wanted or is_barred or differing <> '{}' or not is_in_ledger and remote_fields <> '{}'
+        and (is_wanted or is_barred or is_doubted or differing <> '{}' or not is_in_ledger and remote_fields <> '{}'
             or exists (
-                select from $delivery.membership as former
-                where former.account_id = %(account)s and former.person_id = compared.person_id
-                    and former.list_name = %(list_name)s and left_run is not null))
+                select from $delivery.membership as ours
+                where ours.account_id = %(account)s and ours.person_id = compared.person_id
+                    and (ours.list_name = %(list_name)s and left_run is not null
+                        or is_repair and left_run is null
+                            and entered_run = (select max(run_id) from $delivery.run where account_id = %(account)s))))
     on conflict (account_id, person_id) do update
     set lists = array(select unnest(known.lists) union select unnest(excluded.lists) order by 1),
         fields = excluded.fields

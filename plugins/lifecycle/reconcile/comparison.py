@@ -36,7 +36,7 @@ both_sides as (
     select coalesce(ours.person_id, known.person_id) as person_id, email, contact_id, ours.fields as expected_fields,
         remote.fields as remote_fields, ours.run_id, ours.email is not null as is_in_ledger,
         coalesce(is_on_list, false) as is_on_list, coalesce(is_on_list and is_certain, false) as is_expected,
-        remote.email is not null as is_there
+        coalesce(not is_certain, false) as is_doubted, remote.email is not null as is_there
     from (select * from ours where is_on_list or email in (select email from remote)) as ours
     full join remote using (email)
     left join ({persons}) as known using (email)
