@@ -172,7 +172,8 @@ class Course:
         """Take an audience out of the file, or put all back."""
         simulation = self.simulation
         if self.dice.random() < 0.2:  # noqa: PLR2004
-            kept = [name for name in AUDIENCES if name != self.dice.choice(list(AUDIENCES))]
+            removed = self.dice.choice(list(AUDIENCES))
+            kept = [name for name in AUDIENCES if name != removed]
             simulation.audiences = tuple(kept) if len(simulation.audiences) == len(AUDIENCES) else tuple(AUDIENCES)
             self.result.faults["audience_removed"] += len(simulation.audiences) < len(AUDIENCES)
 
