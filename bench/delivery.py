@@ -221,6 +221,7 @@ def planned(contacts: int, groups: int = 3) -> str:
     timed(url, "insert into delivery.account (destination, is_current) values ('sendgrid', true)")
     timed(url, "insert into delivery.run (run_date, destination, account_id) values ('2025-12-31', 'sendgrid', 1)")
     timed(url, TO_SEND, contacts=contacts, groups=groups)
+    timed(url, "insert into marts.contact_fields select person_id, email, desired from delivery.plan")
     timed(url, "vacuum analyze")
     return url
 

@@ -31,7 +31,8 @@ where plan.run_id = %(run_id)s and planned.run_id = %(run_id)s and plan.person_i
     and plan.change <> 'leave'
     and not exists (
         select from $delivery.job_row join $delivery.job using (job_id)
-        where job_row.run_id = plan.run_id and job_row.person_id = plan.person_id and job.status <> 'failed')
+        where job_row.run_id = plan.run_id and job_row.person_id = plan.person_id
+            and job.status in ('submitted', 'completed') and job.unnamed = 0)
 """
 
 ADD = """
@@ -56,7 +57,7 @@ where run_id = %(run_id)s and change in ('create', 'update') and (add_lists <> '
     and not exists (
         select from $delivery.job_row join $delivery.job using (job_id)
         where job_row.run_id = plan.run_id and job_row.person_id = plan.person_id and job.kind = 'upsert'
-            and job.status <> 'failed')
+            and job.status in ('submitted', 'completed') and job.unnamed = 0)
 """  # noqa: S608 - a constant
 
 log = logging.getLogger(__name__)
