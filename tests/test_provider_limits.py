@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from demo.brevo import Brevo
+from demo.brevo.rules import Rules
 from demo.esp import Esp, Pace
 from lifecycle.destinations import Outcome
 from lifecycle.destinations.brevo import writer as brevo
@@ -21,6 +22,9 @@ from lifecycle.testing.server import AppHost
 from lifecycle.web import document, quotas
 
 KEYS = iter(range(1000))
+
+#: The limit of these tests is ``Limited``, whose hour is simulated.
+BY_THE_CLOCK = Rules(questions_an_hour=None)
 
 
 @dataclass
@@ -108,7 +112,7 @@ def outcomes(destination: brevo.Brevo, clock: Clock, jobs: list[str]) -> dict[st
 @pytest.fixture
 def account(provider_host: AppHost, clock: Clock, key: str) -> tuple[Brevo, Limited]:
     """An account of the general plan, in whose hour thirty questions were asked before."""
-    server = Brevo(key=key, pace=Pace(polls=40, seconds=None))
+    server = Brevo(key=key, pace=Pace(polls=40, seconds=None), rules=BY_THE_CLOCK)
     limited = Limited(server.app, clock, "/v3/(?!contacts)", 100, 3600, "x-sib-ratelimit-", spent=30, until=3600)
     provider_host.app = limited
     return server, limited
@@ -143,7 +147,7 @@ def test_imports_that_an_earlier_process_began_are_asked_about_within_the_limit(
 def test_an_account_that_does_not_list_its_imports_is_asked_about_each_within_the_limit(
     provider_host: AppHost, clock: Clock, key: str
 ) -> None:
-    server = Brevo(key=key, pace=Pace(polls=3, seconds=None))
+    server = Brevo(key=key, pace=Pace(polls=3, seconds=None), rules=BY_THE_CLOCK)
     limited = Limited(server.app, clock, "/v3/(?!contacts)", 100, 3600)
 
     async def unlisted(scope: Scope, receive: Receive, send: Send) -> None:

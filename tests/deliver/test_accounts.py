@@ -241,3 +241,28 @@ def test_after_provider_and_warehouse_were_restored_whoever_had_left_can_not_be_
     world.run("update delivery.installation set table_oid = 1")
     world.whole_night()
     assert world.held() == {ADA: (LEFT, [])}
+
+
+def test_what_greets_is_never_emptied_and_is_no_difference(world: World) -> None:
+    greeted = STAGE | {"first_name": "Ada"}
+    world.want(Person(ADA, ["vip"], fields=greeted))
+    world.whole_night()
+    assert world.esp.contacts()[ADA]["first_name"] == "Ada"
+    world.want(Person(ADA, ["vip"]))
+    world.whole_night()
+    world.want()
+    world.whole_night()
+    assert (world.esp.contacts()[ADA]["first_name"], world.held()[ADA]) == ("Ada", (LEFT, []))
+
+
+def test_a_name_from_the_provider_s_own_form_makes_nobody_ours(world: World) -> None:
+    world.run("create table marts.persons (person_id uuid, email text)")
+    world.run(f"insert into marts.persons values ('{Person(EVE).person_id}', '{EVE}')")
+    try:
+        world.want(Person(ADA, ["vip"]), Person(EVE))
+        world.whole_night()
+        world.esp.add_contact(EVE, lists=["VIP"], first_name="Eve")
+        world.whole_night()
+        assert world.esp.members("VIP") == {ADA, EVE}
+    finally:
+        world.run("drop table marts.persons")

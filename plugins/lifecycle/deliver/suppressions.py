@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from lifecycle import warehouse
 from lifecycle.destinations import ListsSuppressions, Upserts
 from lifecycle.errors import AccessDenied
-from lifecycle.settings import CONTACTABLE_FIELD
+from lifecycle.settings import CONTACTABLE_FIELD, GREETING_COLUMNS
 
 #: The pull that the plan knows can have begun a day before the run date ended.
 LOOKS_BACK = timedelta(days=2)
@@ -22,7 +22,7 @@ update $delivery.plan set change = 'leave', add_lists = '{}', remove_lists = coa
     desired = case when known.fields is null then '{}'::jsonb else %(neutral)s::jsonb end,
     payload = case when known.fields is null then '{}'::jsonb else %(neutral)s::jsonb || (
         select coalesce(jsonb_object_agg(key, null::text), '{}') from jsonb_object_keys(known.fields) as key
-        where not %(neutral)s::jsonb ? key) end
+        where not %(neutral)s::jsonb ? key and key <> all(%(greeting)s::text[])) end
 from $delivery.plan as planned
 inner join fresh_suppression as fresh on fresh.email = $raw.normalized_email(planned.email)
 left join $delivery.ledger as known
@@ -40,7 +40,7 @@ insert into $delivery.plan (run_id, person_id, email, change, payload, desired, 
 select %(run_id)s, person_id, ledger.email, 'leave',
     %(neutral)s::jsonb || (
         select coalesce(jsonb_object_agg(key, null::text), '{}') from jsonb_object_keys(fields) as key
-        where not %(neutral)s::jsonb ? key),
+        where not %(neutral)s::jsonb ? key and key <> all(%(greeting)s::text[])),
     %(neutral)s::jsonb, '{}', lists
 from $delivery.ledger inner join fresh_suppression as fresh on fresh.email = $raw.normalized_email(ledger.email)
 where account_id = %(account)s and (lists <> '{}' or fields <> %(neutral)s::jsonb)
@@ -95,7 +95,7 @@ def heed(
         with cursor.copy("copy fresh_suppression from stdin") as copy:
             for email in suppressed:
                 copy.write_row([email])
-        values = {"account": account_id, "run_id": run_id, "neutral": neutral}
+        values = {"account": account_id, "run_id": run_id, "neutral": neutral, "greeting": list(GREETING_COLUMNS)}
         amended = cursor.execute(AMEND, values).rowcount + cursor.execute(ADD, values).rowcount
     if amended:
         log.warning("run %d: %d people were suppressed since it was planned, and leave", run_id, amended)

@@ -15,7 +15,7 @@ from psycopg.types.json import Jsonb
 from lifecycle import warehouse
 from lifecycle.errors import GuardTripped
 from lifecycle.plan import guards
-from lifecycle.settings import NOT_CONTACTABLE, Settings
+from lifecycle.settings import GREETING_COLUMNS, NOT_CONTACTABLE, Settings
 
 # Whole tables are compared, in parallel, because few rows come of it: a merge join would fetch each row by index, in no
 # order of the disk, and a nested loop is chosen only where the planner takes a million rows for one.
@@ -100,10 +100,12 @@ compared as (
 changes as (
     select *,
         case when desired <> held or not is_known
-            -- what the provider still holds and the person no longer has is emptied by name
+            -- what the provider still holds and the person no longer has is emptied by name, but for what greets: that
+            -- can be the provider's own, and no segment is built on it
             then desired || coalesce(
                 (select jsonb_object_agg(key, null::text)
-                from jsonb_object_keys(held) as key where not desired ? key), '{}')
+                from jsonb_object_keys(held) as key
+                where not desired ? key and key <> all(%(greeting)s::text[])), '{}')
             else '{}'
         end as payload
     from compared
@@ -200,7 +202,7 @@ def run(url: str, run_date: date, settings: Settings, *, is_dry_run: bool = Fals
         lists = {name: audience.list for name, audience in settings.audiences.items()}
         values: dict[str, Any] = {"run_date": run_date, "destination": destination, "audiences": Jsonb(lists)}
         values["account"] = _one(connection, CURRENT_ACCOUNT, values)
-        values["neutral"] = NOT_CONTACTABLE
+        values |= {"neutral": NOT_CONTACTABLE, "greeting": list(GREETING_COLUMNS)}
         values["run_id"] = _one(
             connection,
             "insert into $delivery.run (run_date, destination, account_id, is_dry_run, fields)"
@@ -228,7 +230,8 @@ def renew(url: str, run_id: int, settings: Settings) -> None:
         connection.execute("delete from $delivery.audience where run_id = %s", [run_id])
         lists = Jsonb({name: audience.list for name, audience in settings.audiences.items()})
         values = {"run_id": run_id, "run_date": run_date, "account": account_id, "audiences": lists}
-        stops = _make(connection, settings, {**values, "neutral": NOT_CONTACTABLE})
+        values |= {"neutral": NOT_CONTACTABLE, "greeting": list(GREETING_COLUMNS)}
+        stops = _make(connection, settings, values)
         connection.execute(
             "update $delivery.run set planned_at = now(), answer = %s where run_id = %s",
             [answer if stops == stopped_by else None, run_id],

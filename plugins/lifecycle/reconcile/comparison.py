@@ -7,7 +7,7 @@ from psycopg.types.json import Jsonb
 
 from lifecycle import warehouse
 from lifecycle.destinations import RemoteContact
-from lifecycle.settings import CONTACTABLE_FIELD, Contactable
+from lifecycle.settings import CONTACTABLE_FIELD, GREETING_COLUMNS, Contactable
 
 READ_BACK = "create temporary table read_back (contact_id text, email text, fields jsonb) on commit drop"
 
@@ -44,7 +44,7 @@ both_sides as (
 select *,
     case when is_there and is_in_ledger and expected_fields <> remote_fields then array(
         select key from jsonb_each(expected_fields || remote_fields) as both_fields
-        where expected_fields -> key is distinct from remote_fields -> key
+        where expected_fields -> key is distinct from remote_fields -> key and key <> all(%(greeting)s::text[])
             and expected_fields ->> key is distinct from remote_fields ->> key
             and not coalesce(length(remote_fields ->> key) >= {shortest_cut}
                 and starts_with(expected_fields ->> key, remote_fields ->> key), false)
@@ -81,7 +81,8 @@ def compare(connection: warehouse.Connection, contacts: Iterable[RemoteContact],
     """Make the table; ``values`` holds the ``account`` and the ``list_name``."""
     connection.execute("drop table if exists read_back, compared")
     connection.execute(READ_BACK)
-    ours = {name for (name,) in connection.execute(FIELDS_WRITTEN, values)}
+    # what greets can be the provider's own, from its sign-up form: it is not compared
+    ours = {name for (name,) in connection.execute(FIELDS_WRITTEN, values)} - {*GREETING_COLUMNS}
     with connection.cursor() as cursor, cursor.copy("copy read_back from stdin") as copy:
         for contact in contacts:
             fields = {name: value for name, value in contact.fields.items() if name in ours}
@@ -94,4 +95,4 @@ def compare(connection: warehouse.Connection, contacts: Iterable[RemoteContact],
         expected=VALUE.format("expected_fields -> key"),
         remote=VALUE.format("remote_fields -> key"),
     )
-    connection.execute(statement.encode(), values)
+    connection.execute(statement.encode(), {**values, "greeting": list(GREETING_COLUMNS)})

@@ -33,6 +33,8 @@ SUPPRESSIONS = ("bounces", "blocks", "spam_reports", "unsubscribes", "invalid_em
 SUPPRESSION_PAGE = 500
 #: How often a batch is sent again because a field that was just made is not known there yet.
 MOST_WAITS = 4
+#: What a region has to have.
+NEEDED = ("contacts", "lists", "custom fields")
 SEARCH = "POST /v3/marketing/contacts/search/emails"
 
 log = logging.getLogger(__name__)
@@ -259,6 +261,7 @@ def connect(
 
     Raises ``SettingsInvalid`` if a field of that name has another type there, and ``AccountRefused`` at a limit.
     """
+    reading.check_region(connection, NEEDED)
     session, address = reading.sign_in(connection)
     client = SendGridAPIClient(api_key=connection.password, host=address)
     client.client.timeout = TIMEOUT
@@ -271,6 +274,7 @@ def connect(
 
 def missing_rights(connection: Connection) -> list[str]:
     """What the key may not do; nothing is changed: an upsert of nobody is refused, but only to who may write."""
+    reading.check_region(connection, NEEDED)
     session, address = reading.sign_in(connection)
     reading.lists(session, address)
     try:
