@@ -15,11 +15,11 @@ from lifecycle.deliver.batches import UNSENT, Sender
 from lifecycle.deliver.removals import UNREMOVED, Remover
 from lifecycle.destinations import Destination, Removes, Upserts
 from lifecycle.errors import GuardTripped, PlanOutdated, RetryLater, Stop
-from lifecycle.settings import NOT_CONTACTABLE
+from lifecycle.settings import NOT_CONTACTABLE, Requests
 
 HOUR = 3600.0
 #: How long an import may be pending, and how old a plan may be, where the marketer's file says nothing else.
-PENDING_HOURS, PLAN_HOURS = 6.0, 24.0
+PENDING_HOURS, PLAN_HOURS = Requests().pending_hours, Requests().plan_hours
 
 MAY_BE_SENT = """
 select destination, run.account_id, run_date, is_dry_run, stopped_by, answer,
@@ -145,8 +145,7 @@ def _may_be_sent(
 
 
 def _note_ids(connection: warehouse.Connection, destination: Upserts, account_id: int, run_id: int) -> None:
-    """Keep the ids of the lists and fields that the plan writes, where the destination has any."""
-    list_ids, field_ids = getattr(destination, "list_ids", {}), getattr(destination, "field_ids", {})
+    """Keep the ids of the lists and fields that the plan writes."""
     row = connection.execute(
         "select fields, array(select list_name from $delivery.audience where run_id = run.run_id and not is_removed)"
         " from $delivery.run where run_id = %s",
@@ -156,8 +155,8 @@ def _note_ids(connection: warehouse.Connection, destination: Upserts, account_id
     accounts.note(
         connection,
         account_id,
-        {name: str(list_ids[name]) for name in lists if name in list_ids},
-        {name: str(field_ids[name]) for name in fields if name in field_ids},
+        {name: destination.list_ids[name] for name in lists if name in destination.list_ids},
+        {name: destination.field_ids[name] for name in fields if name in destination.field_ids},
     )
 
 

@@ -1,10 +1,9 @@
 """Which account of a provider a connection opens, and whether what the ledger says of it can still hold.
 
-An account is told by what the provider says of itself, or where a key may not ask, by the lists that we know there. Its
-lists and fields are known by their ids: one that vanished, or was made anew under its old name, holds nobody.
+An account is recognised by what the provider says of it, or where a key may not ask, by the lists that we know there.
+Its lists and fields are known by their ids: one that vanished, or was made again under its old name, holds nobody.
 """
 
-import logging
 from collections.abc import Mapping
 
 from lifecycle import warehouse
@@ -19,7 +18,7 @@ select account_id, identity, is_current,
 from $delivery.account where destination = %s order by is_current desc, account_id desc
 """
 
-#: What leads back from a list that is no longer there: whoever is still wanted on it comes back as no new contact.
+#: Nobody is on a list that is gone; whoever is still wanted on it keeps the membership, and is no new contact.
 FORGET_LIST = """
 with forgotten as (
     update $delivery.ledger set lists = array_remove(lists, %(name)s)
@@ -69,21 +68,11 @@ select case when has_function_privilege('pg_control_system()', 'execute')
     (select oid from pg_database where datname = current_database()), '$delivery.ledger'::regclass::oid
 """
 
-log = logging.getLogger(__name__)
-
-
-def current(connection: warehouse.Connection, destination: str) -> int:
-    """The account of a destination that the last night met; one without a name before the first."""
-    row = connection.execute(
-        "select account_id from $delivery.account where destination = %s and is_current", [destination]
-    ).fetchone()
-    return int(row[0]) if row else _new(connection, destination, None)
-
 
 def meet(connection: warehouse.Connection, destination: Destination) -> tuple[int, Account | None]:
     """The account that the connection opens, which is the current one from now on, and what it holds."""
     described = destination.account() if isinstance(destination, DescribesAccount) else None
-    before = current(connection, destination.name)
+    before = warehouse.current_account(connection, destination.name)
     account_id = before if described is None else _recognised(connection, destination.name, described)
     with connection.transaction():
         connection.execute(
@@ -96,7 +85,7 @@ def meet(connection: warehouse.Connection, destination: Destination) -> tuple[in
         )
         if account_id != before:
             row = connection.execute("select count(*) from $delivery.ledger where account_id = %s", [before]).fetchone()
-            record_doubt(connection, account_id, "new account", None, int(row[0]) if row else 0)
+            warehouse.record_doubt(connection, account_id, "new account", None, int(row[0]) if row else 0)
     return account_id, described
 
 
@@ -114,20 +103,7 @@ def _recognised(connection: warehouse.Connection, destination: str, there: Accou
     for account_id, _, is_current, lists, filled in unnamed:
         if is_current and not lists and (not filled or names & {*filled}):
             return int(account_id)
-    return _new(connection, destination, there.identity)
-
-
-def _new(connection: warehouse.Connection, destination: str, identity: str | None) -> int:
-    with connection.transaction():
-        connection.execute(
-            "update $delivery.account set is_current = false where destination = %s and is_current", [destination]
-        )
-        row = connection.execute(
-            "insert into $delivery.account (destination, identity, is_current) values (%s, %s, true)"
-            " returning account_id",
-            [destination, identity],
-        ).fetchone()
-    return int(row[0]) if row else 0
+    return warehouse.new_account(connection, destination, there.identity)
 
 
 def doubt_what_is_gone(connection: warehouse.Connection, account_id: int, there: Account | None) -> None:
@@ -150,18 +126,7 @@ def _forget(connection: warehouse.Connection, account_id: int, statement: str, r
         row = connection.execute(statement, {"account": account_id, "name": name}).fetchone()
         # what was refused for its sake may be taken now
         connection.execute("delete from $delivery.reject where account_id = %s", [account_id])
-        record_doubt(connection, account_id, reason, name, int(row[0]) if row else 0)
-
-
-def record_doubt(
-    connection: warehouse.Connection, account_id: int, reason: str, name: str | None, persons: int
-) -> None:
-    """Keep for the page what the ledger could no longer be sure of."""
-    connection.execute(
-        "insert into $delivery.doubt (account_id, reason, name, persons) values (%s, %s, %s, %s)",
-        [account_id, reason, name, persons],
-    )
-    log.warning("%s%s: %d people are planned again", reason, f" ({name})" if name else "", persons)
+        warehouse.record_doubt(connection, account_id, reason, name, int(row[0]) if row else 0)
 
 
 def _doubt_restored(connection: warehouse.Connection) -> None:
@@ -176,12 +141,12 @@ def _doubt_restored(connection: warehouse.Connection) -> None:
         if known is None:
             return
         for account_id, doubted in connection.execute(DOUBT_EVERYBODY).fetchall():
-            record_doubt(connection, account_id, "warehouse restored", None, doubted)
+            warehouse.record_doubt(connection, account_id, "warehouse restored", None, doubted)
 
 
 def known_lists(connection: warehouse.Connection, destination: str) -> dict[str, str]:
     """Our list name → its id in the current account, also where somebody has renamed it there."""
-    return _ids(connection, "list", current(connection, destination))
+    return _ids(connection, "list", warehouse.current_account(connection, destination))
 
 
 def note(
@@ -199,7 +164,7 @@ def note(
         connection.execute(
             f"insert into $delivery.{table} select %s, name, key from unnest(%s::text[], %s::text[]) as ids (name, key)"  # noqa: S608
             f" on conflict (account_id, {table}_name) do update set provider_id = excluded.provider_id",
-            [account_id, list(ids), [str(key) for key in ids.values()]],
+            [account_id, list(ids), list(ids.values())],
         )
 
 

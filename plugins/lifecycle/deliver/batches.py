@@ -7,7 +7,6 @@ times for another's fault.
 
 import contextlib
 import itertools
-import logging
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
@@ -56,7 +55,6 @@ where run_id = %s and kind = 'upsert' and status = 'completed' and unnamed > 0 o
 """
 
 T = TypeVar("T")
-log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)

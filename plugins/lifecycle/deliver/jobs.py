@@ -11,7 +11,6 @@ from uuid import UUID
 from psycopg.rows import class_row
 
 from lifecycle import warehouse
-from lifecycle.deliver.accounts import record_doubt
 from lifecycle.deliver.requests import (
     ENTER,
     MARK_UNCERTAIN,
@@ -142,7 +141,7 @@ def record_removal(
     with connection.transaction():
         job = intend(connection, account_id, run_id, "remove", people, list_name=list_name)
         if provider_job is None:
-            _finish(connection, account_id, job, Outcome("completed"), {})
+            _finish(connection, account_id, job, _people(connection, job), Outcome("completed"), {})
         else:
             mark_submitted(connection, job, provider_job)
 
@@ -169,7 +168,7 @@ def _doubt_overdue(connection: warehouse.Connection, account_id: int, seconds: f
                 mark_uncertain(connection, account_id, job_id, "doubted")
             else:
                 end(connection, job_id, "doubted")
-            record_doubt(connection, account_id, "job pending", None, persons)
+            warehouse.record_doubt(connection, account_id, "job pending", None, persons)
     return {job_id for job_id, *_ in overdue}
 
 
@@ -191,7 +190,7 @@ def _resolved(
     unnamed = outcome.rejected_count - len(outcome.rejected)
     if outcome.status == "completed" and len(people) >= FROM_ROWS and unnamed > MOST_OF * len(people):
         refusals.append(f"the provider refuses {unnamed} of {len(people)} people and doesn't say why or whom")
-    _finish(connection, account_id, job, outcome, blamed)
+    _finish(connection, account_id, job, people, outcome, blamed)
     return True
 
 
@@ -212,19 +211,24 @@ def _refusal(blamed: Mapping[str, str], people: int) -> str:
     words, _ = Counter(OF_A_ROW.sub("…", why) for why in blamed.values()).most_common(1)[0]
     return (
         f"the provider refuses {len(blamed)} of {people} people for a reason of the account: {words[:200]!r};"
-        " mend that there, the next night sends them again"
+        " put that right there, the next night sends them again"
     )
 
 
 def _finish(
-    connection: warehouse.Connection, account_id: int, job: Job, outcome: Outcome, blamed: Mapping[str, str]
+    connection: warehouse.Connection,
+    account_id: int,
+    job: Job,
+    people: Sequence[tuple[UUID, str]],
+    outcome: Outcome,
+    blamed: Mapping[str, str],
 ) -> None:
     """Write a job's outcome: ledger, memberships, rejected rows and the job's end, in one transaction.
 
     Whom the account's limits kept out is neither confirmed nor rejected. If some rows are refused and not named, all of
     the job's people are uncertain, and its halves are sent.
     """
-    people, reasons = _people(connection, job), dict(outcome.rejected)
+    reasons = dict(outcome.rejected)
     refused = {person_id: reasons[email] for person_id, email in people if email in reasons and email not in blamed}
     kept_out = [person_id for person_id, email in people if email in blamed]
     unnamed = max(outcome.rejected_count - len(refused) - len(kept_out), 0) if outcome.status == "completed" else 0

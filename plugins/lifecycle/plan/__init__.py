@@ -173,15 +173,6 @@ from (
 
 FORGET_REFUSALS = "delete from $delivery.reject where account_id = %(account)s"
 
-CURRENT_ACCOUNT = """
-with known as (select account_id from $delivery.account where destination = %(destination)s and is_current),
-made as (
-    insert into $delivery.account (destination, is_current)
-    select %(destination)s, true where not exists (select from known) returning account_id
-)
-select account_id from known union all select account_id from made
-"""
-
 #: A plan that may be made anew: nothing of it was sent.
 RENEWABLE = """
 select run_date, account_id, stopped_by, answer from $delivery.run
@@ -201,14 +192,14 @@ def run(url: str, run_date: date, settings: Settings, *, is_dry_run: bool = Fals
     with warehouse.connect(url) as connection:
         lists = {name: audience.list for name, audience in settings.audiences.items()}
         values: dict[str, Any] = {"run_date": run_date, "destination": destination, "audiences": Jsonb(lists)}
-        values["account"] = _one(connection, CURRENT_ACCOUNT, values)
+        values["account"] = warehouse.current_account(connection, destination)
         values |= {"neutral": NOT_CONTACTABLE, "greeting": list(GREETING_COLUMNS)}
-        values["run_id"] = _one(
-            connection,
+        row = connection.execute(
             "insert into $delivery.run (run_date, destination, account_id, is_dry_run, fields)"
             " values (%(run_date)s, %(destination)s, %(account)s, %(is_dry_run)s, %(fields)s) returning run_id",
             {**values, "is_dry_run": is_dry_run, "fields": list(settings.custom_fields())},
-        )
+        ).fetchone()
+        values["run_id"] = int(row[0]) if row else 0
         if retry_refused:
             connection.execute(FORGET_REFUSALS, values)
         _make(connection, settings, values)
@@ -250,11 +241,6 @@ def _make(connection: warehouse.Connection, settings: Settings, values: Mapping[
     connection.execute("update $delivery.run set stopped_by = %s where run_id = %s", [stops, values["run_id"]])
     log.info("run %d: %d changes planned for %s", values["run_id"], changes, values["run_date"])
     return stops
-
-
-def _one(connection: warehouse.Connection, query: str, values: Mapping[str, Any]) -> int:
-    row = connection.execute(query.encode(), values).fetchone()
-    return int(row[0]) if row else 0
 
 
 def stopped_by(url: str, run_id: int) -> str | None:

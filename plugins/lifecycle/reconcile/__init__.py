@@ -122,13 +122,6 @@ entered as (
 select count(*) from present
 """
 
-RECORD_DOUBT = """
-insert into $delivery.doubt (account_id, reason, name, persons)
-values (%(account)s, 'list differs', %(list_name)s, %(persons)s)
-"""
-
-ACCOUNT = "select account_id from $delivery.account where destination = %s and is_current"
-
 RUN = "select account_id, run_date from $delivery.run where run_id = %s"
 
 KNOWN_LISTS = """
@@ -206,8 +199,8 @@ def differing_lists(url: str, destination: Destination) -> list[str]:
         return []
     counts = {each.id: each.count for each in destination.account().lists}
     with warehouse.connect(url) as connection:
-        account_id = connection.execute(ACCOUNT, [destination.name]).fetchone() or (None,)
-        known = connection.execute(KNOWN_LISTS, account_id).fetchall()
+        account_id = warehouse.current_account(connection, destination.name)
+        known = connection.execute(KNOWN_LISTS, [account_id]).fetchall()
     return [
         list_name
         for list_name, key, expected, is_unread in known
@@ -223,8 +216,8 @@ def adopt_remote_state(url: str, destination: Destination, run_date: date, lists
     adopted = 0
     for list_name in lists:
         with warehouse.connect(url) as connection:
-            account_id = connection.execute(ACCOUNT, [destination.name]).fetchone() or (None,)
-            values = {"account": account_id[0], "run_id": None, "run_date": run_date, "list_name": list_name}
+            account_id = warehouse.current_account(connection, destination.name)
+            values = {"account": account_id, "run_id": None, "run_date": run_date, "list_name": list_name}
             compare(connection, destination.contacts(list_name), values)
             adopted += _adopt(connection, values)
     log.info("%d contacts are not as confirmed; the next plan repairs them", adopted)
@@ -237,5 +230,5 @@ def _adopt(connection: warehouse.Connection, values: Mapping[str, Any]) -> int:
         row = connection.execute(statement, values).fetchone()
         persons += row[0] if row else 0
     if persons:
-        connection.execute(RECORD_DOUBT, {**values, "persons": persons})
+        warehouse.record_doubt(connection, values["account"], "list differs", values["list_name"], persons)
     return persons

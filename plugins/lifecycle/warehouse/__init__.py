@@ -3,6 +3,7 @@
 Modules write their own SQL and run it on a connection from here, which names schemas as ``$schema``.
 """
 
+from lifecycle.warehouse.accounts import current_account, new_account, record_doubt
 from lifecycle.warehouse.connection import (
     Connection,
     acting_as,
@@ -34,6 +35,7 @@ __all__ = [
     "acting_as",
     "compare_listing",
     "connect",
+    "current_account",
     "cursors",
     "document_table",
     "exists",
@@ -41,8 +43,10 @@ __all__ = [
     "lock_key",
     "mark_vanished",
     "merge",
+    "new_account",
     "only_one",
     "prepare",
+    "record_doubt",
     "record_parts",
     "record_rejects",
     "resolved_text",
